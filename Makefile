@@ -1,0 +1,23 @@
+# `make demo` runs the main job on real photos; `make test` proves the pack. Both set up what they need.
+PYTHON ?= python3
+VENV := .venv
+COMFYUI_PATH ?= $(HOME)/comfy/ComfyUI
+COMFYUI_PYTHON ?= $(COMFYUI_PATH)/.venv/bin/python
+
+.PHONY: demo test setup
+
+demo: setup
+	COMFYUI_PATH= $(VENV)/bin/python -m headless run workflows/quickstart.json --output demo
+
+test: setup
+	$(VENV)/bin/ruff check .
+	$(VENV)/bin/ruff format --check .
+	$(VENV)/bin/mypy
+	COMFYUI_PATH= $(VENV)/bin/python -m pytest -q
+
+setup: $(VENV)/done
+
+$(VENV)/done: pyproject.toml requirements.txt constraints.txt
+	$(PYTHON) -m venv $(VENV)
+	$(VENV)/bin/pip install -q -c constraints.txt -r requirements.txt onnxruntime onnx pytest ruff mypy scikit-image
+	touch $@

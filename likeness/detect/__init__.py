@@ -1,0 +1,5 @@
+"""Face detection: images in, the faces in them out."""
+
+from . import yunet
+
+SYSTEMS = (yunet.SYSTEM,)

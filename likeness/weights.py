@@ -1,0 +1,100 @@
+"""Recognise a published checkpoint and build its network, weights included."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from . import onnx
+
+StateDict = Mapping[str, Tensor]
+
+
+class UnsupportedCheckpointError(ValueError):
+    """No known system has this state dict."""
+
+
+@dataclass(frozen=True)
+class System:
+    """A published system: how its checkpoints look and which network they fill."""
+
+    name: str  # also names its module, manifest, test and recorded layouts
+    keys: tuple[str, ...]  # tensors that all its official checkpoints have and no other system's do
+    hparams: Callable[[StateDict], dict[str, Any]]  # the network's arguments, read off tensor shapes
+    network: type[nn.Module]
+
+
+@dataclass(frozen=True)
+class OnnxSystem:
+    """A published system whose official file is an ONNX graph."""
+
+    name: str  # also names its module, manifest and test
+    keys: tuple[str, ...]  # inputs, outputs or tensors that all its official graphs have and no other system's do
+    network: Callable[[onnx.Model], nn.Module]  # the verb's module, around the running graph
+    dynamic: tuple[str, ...] = ()  # inputs whose fixed batch, height and width are opened; see ``onnx.Graph.open``
+
+
+def build_onnx(
+    graph: onnx.Graph, systems: Iterable[System | OnnxSystem], engine: str = "auto", device: str = "cpu"
+) -> nn.Module:
+    """Build the module that runs a published ONNX graph.
+
+    Args:
+        graph: As ``onnx.read`` gives it.
+        systems: The candidates.
+        engine: "auto", "onnxruntime" or "torch"; see ``onnx.Model``.
+        device: Where it is to run.
+
+    Raises:
+        UnsupportedCheckpointError: No candidate recognises the graph.
+    """
+    candidates = [system for system in systems if isinstance(system, OnnxSystem)]
+    for system in candidates:
+        if all(key in graph.names for key in system.keys):
+            break
+    else:
+        names = ", ".join(system.name for system in candidates) or "any known ONNX system"
+        raise UnsupportedCheckpointError(f"Not a graph of {names}: its outputs are {', '.join(graph.outputs)}.")
+    return system.network(onnx.Model(graph.open(*system.dynamic), engine, device)).eval()
+
+
+def build(state_dict: StateDict, systems: Iterable[System | OnnxSystem]) -> nn.Module:
+    """Build the network that a checkpoint belongs to.
+
+    The network is made on the meta device and takes over the checkpoint's own tensors, so nothing is
+    initialised in vain or allocated twice. It runs in float32.
+
+    Args:
+        state_dict: Tensors by name, as published; left unchanged.
+        systems: The candidates, for example ``likeness.embed.SYSTEMS``.
+
+    Raises:
+        UnsupportedCheckpointError: No candidate recognises the checkpoint.
+    """
+    candidates = [system for system in systems if isinstance(system, System)]
+    for system in candidates:
+        if all(key in state_dict for key in system.keys):
+            break
+    else:
+        names = ", ".join(system.name for system in candidates)
+        first = ", ".join(list(state_dict)[:3])
+        raise UnsupportedCheckpointError(
+            f"Not a checkpoint of {names}: it holds {len(state_dict)} tensors, the first are {first}."
+        )
+    with torch.device("meta"):
+        network = system.network(**system.hparams(state_dict))
+    network.load_state_dict(state_dict, strict=True, assign=True)
+    computed = [name for name, buffer in network.named_buffers() if buffer.is_meta and name not in state_dict]
+    if computed:
+        raise RuntimeError(f"{system.name} computes {computed[0]} in its constructor; compute it in forward.")
+    return network.float().eval()
+
+
+def count(state_dict: StateDict, prefix: str) -> int:
+    """How many numbered children a module has: 3 if the keys are ``{prefix}.0.`` to ``{prefix}.2.``."""
+    start = len(prefix) + 1
+    return 1 + max((int(k[start:].split(".", 1)[0]) for k in state_dict if k.startswith(prefix + ".")), default=-1)

@@ -1,0 +1,72 @@
+"""Face detection nodes."""
+
+from comfy_api.latest import io
+
+from ..likeness import detect
+from . import convert, host
+
+FOLDER = host.model_folder("face_detection")
+
+
+class LoadFaceDetector(io.ComfyNode):
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        return io.Schema(
+            node_id="LikenessLoadFaceDetector",
+            display_name="Load Face Detector",
+            category="likeness/detect",
+            description="Loads a network that finds faces. A file of your own is recognised by its tensors.",
+            search_aliases=["face detection", "find faces", "retinaface", *(system.name for system in detect.SYSTEMS)],
+            inputs=[
+                io.Combo.Input(
+                    "model",
+                    options=host.list_models(FOLDER, detect.SYSTEMS),
+                    tooltip="Published weights by name, or a file in models/face_detection.",
+                )
+            ],
+            outputs=[host.FaceDetector.Output("detector", tooltip="The network, for Detect Faces.")],
+        )
+
+    @classmethod
+    def validate_inputs(cls, model) -> bool | str:
+        try:  # naming ``model`` here lets a shared workflow reach this message instead of "not in list"
+            host.find_model(FOLDER, model, detect.SYSTEMS)
+        except FileNotFoundError as error:
+            return str(error)
+        return True
+
+    @classmethod
+    def execute(cls, model) -> io.NodeOutput:
+        return io.NodeOutput(host.load_model(FOLDER, model, detect.SYSTEMS))
+
+
+class DetectFaces(io.ComfyNode):
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        return io.Schema(
+            node_id="LikenessDetectFaces",
+            display_name="Detect Faces",
+            category="likeness/detect",
+            description="Finds the faces in every image, the surest first.",
+            search_aliases=["face detection", "find faces", "face bounding box", "bbox"],
+            inputs=[
+                host.FaceDetector.Input("detector", tooltip="From Load Face Detector."),
+                io.Image.Input("image", tooltip="Images or the frames of a video, of any size."),
+                io.Float.Input(
+                    "threshold", default=0.7, min=0.0, max=1.0, step=0.01, tooltip="How sure a face must be to count."
+                ),
+            ],
+            outputs=[
+                host.Faces.Output("faces", tooltip="The faces of all images."),
+                io.BoundingBox.Output("boxes", tooltip="Their boxes, for core's nodes: one list per image."),
+                io.Int.Output("count", tooltip="How many faces there are in all images."),
+            ],
+        )
+
+    @classmethod
+    def execute(cls, detector, image, threshold) -> io.NodeOutput:
+        faces = detector.run(lambda network, chunk: network.detect(chunk, threshold), image)
+        return io.NodeOutput(faces, convert.faces_to_boxes(faces), len(faces))
+
+
+NODES = (LoadFaceDetector, DetectFaces)

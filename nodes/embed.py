@@ -1,0 +1,99 @@
+"""Identity embedding nodes."""
+
+from comfy_api.latest import io
+
+from ..likeness import embed
+from ..likeness.types import NoFaceError
+from . import convert, host
+
+FOLDER = host.model_folder("face_embedding")
+
+
+class LoadFaceEmbedder(io.ComfyNode):
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        return io.Schema(
+            node_id="LikenessLoadFaceEmbedder",
+            display_name="Load Face Embedder",
+            category="likeness/embed",
+            description="Loads an identity network. A file of your own is recognised by its tensors.",
+            search_aliases=["face id", "identity", "insightface", *(system.name for system in embed.SYSTEMS)],
+            inputs=[
+                io.Combo.Input(
+                    "model",
+                    options=host.list_models(FOLDER, embed.SYSTEMS),
+                    tooltip="Published weights by name, or a file in models/face_embedding.",
+                )
+            ],
+            outputs=[host.FaceEmbedder.Output("embedder", tooltip="The network, for Embed Faces.")],
+        )
+
+    @classmethod
+    def validate_inputs(cls, model) -> bool | str:
+        try:  # naming ``model`` here lets a shared workflow reach this message instead of "not in list"
+            host.find_model(FOLDER, model, embed.SYSTEMS)
+        except FileNotFoundError as error:
+            return str(error)
+        return True
+
+    @classmethod
+    def execute(cls, model) -> io.NodeOutput:
+        return io.NodeOutput(host.load_model(FOLDER, model, embed.SYSTEMS))
+
+
+class EmbedFaces(io.ComfyNode):
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        return io.Schema(
+            node_id="LikenessEmbedFaces",
+            display_name="Embed Faces",
+            category="likeness/embed",
+            description="One identity vector per face.",
+            search_aliases=["face embedding", "face vector", "face recognition"],
+            inputs=[
+                host.FaceEmbedder.Input("embedder", tooltip="From Load Face Embedder."),
+                io.Image.Input("image", tooltip="The images that the faces were found in."),
+                host.faces_input("Whom to embed, with five points."),
+            ],
+            outputs=[host.FaceEmbeddings.Output("embeddings", tooltip="One identity per face, in their order.")],
+        )
+
+    @classmethod
+    def execute(cls, embedder, image, faces) -> io.NodeOutput:
+        found = convert.to_faces(faces, image)
+        return io.NodeOutput(embedder.run(lambda network, *chunk: network.embed(*chunk), image, found))
+
+
+class CompareFaces(io.ComfyNode):
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        return io.Schema(
+            node_id="LikenessCompareFaces",
+            display_name="Compare Faces",
+            category="likeness/embed",
+            description="How much people look alike, from -1 to 1; every pair, and the closest.",
+            search_aliases=["face similarity", "face distance", "same person", "verify identity"],
+            inputs=[
+                host.FaceEmbeddings.Input("a", tooltip="One or more identities: the rows of the table."),
+                host.FaceEmbeddings.Input("b", tooltip="One or more identities of the same model: its columns."),
+            ],
+            outputs=[
+                io.Float.Output("similarity", tooltip="Cosine similarity of the closest pair."),
+                io.Float.Output("distance", tooltip="L2 distance of the closest pair."),
+                io.Boolean.Output("same_person", tooltip="That pair's verdict by the model's published threshold."),
+                io.String.Output("table", tooltip="All similarities: a line per face of a, a column per face of b."),
+            ],
+        )
+
+    @classmethod
+    def execute(cls, a, b) -> io.NodeOutput:
+        if not len(a) or not len(b):
+            raise NoFaceError(f"Expected a face on both sides, got {len(a)} and {len(b)}: check what was detected.")
+        similarity, distance = a.similarity(b), a.distance(b)
+        best = similarity.argmax() if a.metric == "cosine" else distance.argmin()
+        table = "\n".join(" ".join(f"{value:.6f}" for value in row) for row in similarity.tolist())
+        values = (values.flatten()[best].item() for values in (similarity, distance, a.same_person(b)))
+        return io.NodeOutput(*values, table)
+
+
+NODES = (LoadFaceEmbedder, EmbedFaces, CompareFaces)

@@ -1,0 +1,113 @@
+"""All that this pack asks of ComfyUI: model files, device memory, progress, socket types."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import comfy.model_management
+import comfy.model_patcher
+import comfy.utils
+import folder_paths
+from comfy_api.latest import io
+from torch import Tensor, nn
+
+from ..likeness import onnx
+from ..likeness.geometry import check_image
+from ..likeness.manifest import Model as Published
+from ..likeness.manifest import read_models
+from ..likeness.types import Faces as FaceRows
+from ..likeness.value import cat
+from ..likeness.weights import OnnxSystem, System, build, build_onnx
+from . import convert
+
+Faces = io.Custom("LIKENESS_FACES")
+FaceAlignment = io.Custom("LIKENESS_ALIGNMENT")
+FaceDetector = io.Custom("LIKENESS_DETECTOR")
+FaceEmbedder = io.Custom("LIKENESS_EMBEDDER")
+FaceEmbeddings = io.Custom("LIKENESS_EMBEDDINGS")
+FaceLandmarks = io.Custom("FACE_LANDMARKS")  # core's own
+CHUNK = 16  # images
+Systems = tuple[System | OnnxSystem, ...]
+
+
+def faces_input(tooltip: str) -> io.MultiType.Input:
+    """The ``faces`` socket; read it with ``convert.to_faces``."""
+    return io.MultiType.Input("faces", [Faces, io.BoundingBox, FaceLandmarks], tooltip=tooltip)
+
+
+class Model:
+    """A network whose device memory ComfyUI manages."""
+
+    def __init__(self, network: nn.Module) -> None:
+        device = comfy.model_management.get_torch_device()
+        offload = comfy.model_management.unet_offload_device()
+        # As an attribute, at run time: ComfyUI may replace the class at start.
+        self.patcher = comfy.model_patcher.CoreModelPatcher(network, load_device=device, offload_device=offload)
+
+    def run(self, verb: Callable, image: Tensor, *about: FaceRows):
+        """``verb(network, image, *about)`` chunk by chunk, joined; moves the progress bar, can be interrupted.
+
+        Args:
+            verb: Takes the network, a chunk of float RGB images, and what is known about its faces.
+            image: (B, H, W, C) IMAGE.
+            about: The faces in these images, when the verb needs them.
+        """
+        for faces in about:
+            check_image(image, faces)
+        comfy.model_management.load_model_gpu(self.patcher)
+        return cat([verb(self.patcher.model, *chunk) for chunk in chunks(image, *about)])
+
+
+def chunks(image: Tensor, *about: FaceRows) -> Iterator[tuple]:
+    progress = comfy.utils.ProgressBar(len(image))
+    for start in range(0, len(image), CHUNK):
+        stop = min(start + CHUNK, len(image))
+        yield convert.rgb(image[start:stop]), *(faces.images(start, stop) for faces in about)
+        progress.update(stop - start)
+
+
+def model_folder(name: str) -> str:
+    """Make ``models/{name}`` known to ComfyUI."""
+    folder_paths.add_model_folder_path(name, str(Path(folder_paths.models_dir) / name))
+    return name
+
+
+def list_models(folder: str, systems: Systems) -> list[str]:
+    """What a loader offers: the manifest's ids, then the user's own files with "/"."""
+    published = published_models(systems)
+    theirs = {file.name for model in published.values() for file in model.files}
+    files = {name.replace("\\", "/") for name in folder_paths.get_filename_list(folder)}
+    return [*published, *sorted(files - theirs)]
+
+
+def find_model(folder: str, choice: str, systems: Systems) -> list[str]:
+    """The paths of a loader's choice.
+
+    Raises:
+        FileNotFoundError: It is not installed; says what to get and where.
+    """
+    published = published_models(systems).get(choice)
+    if published:
+        paths = [folder_paths.get_full_path(folder, file.name) or file.bundled for file in published.files]
+        if None in paths:
+            raise FileNotFoundError(
+                f"Expected the weights {choice}, which are not installed.\n{published.how_to_get()}"
+            )
+        return [str(path) for path in paths]
+    path = folder_paths.get_full_path(folder, choice)
+    if path is None:
+        ids = ", ".join(published_models(systems))
+        raise FileNotFoundError(f"Expected one of {ids} or a file in models/{folder}, got {choice}: put it there.")
+    return [path]
+
+
+def load_model(folder: str, choice: str, systems: Systems, engine: str = "auto") -> Model:
+    """The network of a loader's choice, recognised by its tensors."""
+    (path,) = find_model(folder, choice, systems)
+    if path.lower().endswith(".onnx"):
+        device = str(comfy.model_management.get_torch_device())
+        return Model(build_onnx(onnx.read(path), systems, engine, device))
+    return Model(build(comfy.utils.load_torch_file(path, safe_load=True), systems))
+
+
+def published_models(systems: Systems) -> dict[str, Published]:
+    return {model.id: model for system in systems for model in read_models(system.name)}

@@ -1,0 +1,55 @@
+"""What tests are made of: real photos, and plain tensors that are seeded."""
+
+import shutil
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+STARTER = Path(__file__).parents[1] / "models_manifest/starter"
+PHOTOS = {"astronaut": STARTER / "photos/astronaut.png", "grace_hopper": STARTER / "photos/grace_hopper.jpg"}
+
+
+def photo(height: int, width: int, seed: int) -> Tensor:
+    """(H, W, 3) smooth random colours in [0, 1]."""
+    coarse = torch.rand(1, 3, 8, 8, generator=torch.Generator().manual_seed(seed))
+    fine = torch.nn.functional.interpolate(coarse, (height, width), mode="bicubic", align_corners=False)
+    return fine[0].movedim(0, -1).clamp(0, 1)
+
+
+def read_photo(name: str) -> Tensor:
+    """(1, H, W, 3) a shipped photo in [0, 1]."""
+    import av
+
+    with av.open(str(PHOTOS[name])) as container:
+        frame = next(container.decode(video=0))
+    return torch.from_numpy(frame.to_ndarray(format="rgb24")).float()[None] / 255
+
+
+def write_base(root: Path) -> Path:
+    """A ComfyUI base folder with no models and the photos as inputs."""
+    for folder in ("input", "models", "output", "temp", "user", "custom_nodes"):
+        (root / folder).mkdir(parents=True, exist_ok=True)
+    for name, path in PHOTOS.items():
+        shutil.copy(path, root / "input" / f"likeness_{name}{path.suffix}")
+    return root
+
+
+def compare_prompt() -> dict:
+    """The main job at its smallest, in API format: two photos of ``write_base``, one distance."""
+
+    def node(kind: str, **inputs: object) -> dict:
+        return {"class_type": kind, "inputs": inputs}
+
+    return {
+        "1": node("LoadImage", image="likeness_astronaut.png"),
+        "2": node("LoadImage", image="likeness_grace_hopper.jpg"),
+        "3": node("LikenessLoadFaceDetector", model="yunet/2023mar"),
+        "4": node("LikenessLoadFaceEmbedder", model="dlib_resnet/v1"),
+        "5": node("LikenessDetectFaces", detector=["3", 0], image=["1", 0], threshold=0.7),
+        "6": node("LikenessDetectFaces", detector=["3", 0], image=["2", 0], threshold=0.7),
+        "7": node("LikenessEmbedFaces", embedder=["4", 0], image=["1", 0], faces=["5", 0]),
+        "10": node("LikenessEmbedFaces", embedder=["4", 0], image=["2", 0], faces=["6", 0]),
+        "8": node("LikenessCompareFaces", a=["7", 0], b=["10", 0]),
+        "9": node("PreviewAny", source=["8", 1]),
+    }

@@ -1,0 +1,61 @@
+"""The layout: names line up, and the two worlds stay apart."""
+
+import ast
+import json
+from pathlib import Path
+
+import pytest
+
+from likeness import detect, embed
+
+ROOT = Path(__file__).parents[1]
+TASKS = {"detect": detect, "embed": embed}
+SYSTEMS = [(task, system.name) for task, module in TASKS.items() for system in module.SYSTEMS]
+HOSTS = {"comfy", "comfy_api", "comfy_execution", "comfy_extras", "execution", "folder_paths", "nodes", "server"}
+WITHOUT_NODES = {"onnx"}
+WITHOUT_SYSTEMS = {"__init__", "host", "convert", "faces"}
+
+
+def imports(path: Path) -> set[str]:
+    found = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            found |= {alias.name.split(".")[0] for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and not node.level:
+            found.add(node.module.split(".")[0])
+    return found
+
+
+def test_every_task_folder_is_known_and_has_nodes():
+    folders = {path.parent.name for path in (ROOT / "likeness").glob("*/__init__.py")} - WITHOUT_NODES
+    modules = {path.stem for path in (ROOT / "nodes").glob("*.py")} - WITHOUT_SYSTEMS
+    assert folders == modules == set(TASKS)
+
+
+@pytest.mark.parametrize(("task", "name"), SYSTEMS)
+def test_a_system_has_its_module_manifest_and_test(task, name):
+    assert (ROOT / f"likeness/{task}/{name}.py").is_file()
+    assert (ROOT / f"models_manifest/{name}.json").is_file()
+    assert (ROOT / f"tests/{task}/test_{name}.py").is_file()
+
+
+def test_a_manifest_names_its_module_or_says_there_is_none_yet():
+    modules = {f"{task}/{name}" for task, name in SYSTEMS}
+    named = {json.loads(path.read_text())["module"] for path in (ROOT / "models_manifest").glob("*.json")}
+    assert named - {None} == modules
+
+
+def test_a_node_is_named_and_filed_under_its_module(pack, nodes):
+    for node_id, node in nodes.items():
+        assert node_id.startswith("Likeness")
+        assert node.GET_SCHEMA().category == f"likeness/{node.__module__.rsplit('.', 1)[1]}", node_id
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "likeness").rglob("*.py")), ids=lambda path: path.name)
+def test_the_library_imports_no_host(path):
+    assert not imports(path) & HOSTS
+
+
+def test_the_stand_ins_and_their_executor_stay_small():
+    files = [ROOT / "headless/standalone.py", *(ROOT / "headless/standins").rglob("*.py")]
+    assert sum(len(path.read_text().splitlines()) for path in files) < 900
