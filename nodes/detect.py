@@ -22,8 +22,10 @@ class LoadFaceDetector(io.ComfyNode):
                     "model",
                     options=host.list_models(FOLDER, detect.SYSTEMS),
                     tooltip="Published weights by name, or a file in models/face_detection.",
-                )
+                ),
+                host.engine_input(),
             ],
+            hidden=[io.Hidden.unique_id],
             outputs=[host.FaceDetector.Output("detector", tooltip="The network, for Detect Faces.")],
         )
 
@@ -36,8 +38,10 @@ class LoadFaceDetector(io.ComfyNode):
         return True
 
     @classmethod
-    def execute(cls, model) -> io.NodeOutput:
-        return io.NodeOutput(host.load_model(FOLDER, model, detect.SYSTEMS))
+    def execute(cls, model, engine="auto") -> io.NodeOutput:
+        loaded = host.load_model(FOLDER, model, detect.SYSTEMS, engine)
+        host.show(cls, loaded.engine)
+        return io.NodeOutput(loaded)
 
 
 class DetectFaces(io.ComfyNode):

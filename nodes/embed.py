@@ -23,8 +23,10 @@ class LoadFaceEmbedder(io.ComfyNode):
                     "model",
                     options=host.list_models(FOLDER, embed.SYSTEMS),
                     tooltip="Published weights by name, or a file in models/face_embedding.",
-                )
+                ),
+                host.engine_input(),
             ],
+            hidden=[io.Hidden.unique_id],
             outputs=[host.FaceEmbedder.Output("embedder", tooltip="The network, for Embed Faces.")],
         )
 
@@ -37,8 +39,10 @@ class LoadFaceEmbedder(io.ComfyNode):
         return True
 
     @classmethod
-    def execute(cls, model) -> io.NodeOutput:
-        return io.NodeOutput(host.load_model(FOLDER, model, embed.SYSTEMS))
+    def execute(cls, model, engine="auto") -> io.NodeOutput:
+        loaded = host.load_model(FOLDER, model, embed.SYSTEMS, engine)
+        host.show(cls, loaded.engine)
+        return io.NodeOutput(loaded)
 
 
 class EmbedFaces(io.ComfyNode):

@@ -1,5 +1,6 @@
 """All that this pack asks of ComfyUI: model files, device memory, progress, socket types."""
 
+import pickle
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -8,6 +9,7 @@ import comfy.model_patcher
 import comfy.utils
 import folder_paths
 from comfy_api.latest import io
+from server import PromptServer
 from torch import Tensor, nn
 
 from ..likeness import onnx
@@ -29,6 +31,26 @@ CHUNK = 16  # images
 Systems = tuple[System | OnnxSystem, ...]
 
 
+def engine_input() -> io.Combo.Input:
+    """The ``engine`` widget of a loader; pass it to ``load_model``, and show the model's ``engine`` with ``show``."""
+    return io.Combo.Input(
+        "engine",
+        options=["auto", "onnxruntime", "torch"],
+        default="auto",
+        optional=True,
+        advanced=True,
+        tooltip="What runs an .onnx file: auto takes onnxruntime where it serves the device in use, else torch. "
+        "Other files always run on torch.",
+    )
+
+
+def show(node: type[io.ComfyNode], text: str) -> None:
+    """Write a line on the node that executes, if its schema has ``hidden=[io.Hidden.unique_id]``."""
+    server = getattr(PromptServer, "instance", None)  # None where ComfyUI runs without a server
+    if server and node.hidden:
+        server.send_progress_text(text, node.hidden.unique_id)
+
+
 def faces_input(tooltip: str) -> io.MultiType.Input:
     """The ``faces`` socket; read it with ``convert.to_faces``."""
     return io.MultiType.Input("faces", [Faces, io.BoundingBox, FaceLandmarks], tooltip=tooltip)
@@ -42,6 +64,8 @@ class Model:
         offload = comfy.model_management.unet_offload_device()
         # As an attribute, at run time: ComfyUI may replace the class at start.
         self.patcher = comfy.model_patcher.CoreModelPatcher(network, load_device=device, offload_device=offload)
+        graphs = [part.describe() for part in network.modules() if isinstance(part, onnx.Model)]
+        self.engine = "; ".join(dict.fromkeys(graphs)) or f"torch, {device}"  # for people: "torch, cuda:0"
 
     def run(self, verb: Callable, image: Tensor, *about: FaceRows):
         """``verb(network, image, *about)`` chunk by chunk, joined; moves the progress bar, can be interrupted.
@@ -101,12 +125,43 @@ def find_model(folder: str, choice: str, systems: Systems) -> list[str]:
 
 
 def load_model(folder: str, choice: str, systems: Systems, engine: str = "auto") -> Model:
-    """The network of a loader's choice, recognised by its tensors."""
+    """The network of a loader's choice, recognised by its tensors.
+
+    Args:
+        folder: As ``model_folder`` gave it.
+        choice: What the loader's widget says.
+        systems: The candidates.
+        engine: What runs an .onnx file; see ``onnx.Model``.
+
+    Raises:
+        ValueError: The file is damaged or none of the systems', or the engine cannot run it here.
+    """
     (path,) = find_model(folder, choice, systems)
     if path.lower().endswith(".onnx"):
         device = str(comfy.model_management.get_torch_device())
         return Model(build_onnx(onnx.read(path), systems, engine, device))
-    return Model(build(comfy.utils.load_torch_file(path, safe_load=True), systems))
+    if engine == "onnxruntime":
+        raise ValueError(f"Expected an .onnx file for the engine onnxruntime, got {path}: set engine to auto.")
+    return Model(build(read_weights(path), systems))
+
+
+def read_weights(path: str) -> dict[str, Tensor]:
+    """The tensors of a .safetensors file or a pickle, by name; a pickle's code never runs.
+
+    Raises:
+        ValueError: The file is damaged, or a pickle of more than tensors.
+    """
+    try:
+        return comfy.utils.load_torch_file(path, safe_load=True)
+    except Exception as error:
+        if isinstance(error, pickle.UnpicklingError) and "GLOBAL " in str(error):
+            got, remedy = "a pickle that would run code", "get a .safetensors file"
+        else:
+            got, remedy = (
+                f"a damaged one ({str(error).splitlines()[0][:200] if str(error) else 'empty'})",
+                "get it again",
+            )
+        raise ValueError(f"Expected a file of tensors, got {got}: {remedy} for {path}.") from error
 
 
 def published_models(systems: Systems) -> dict[str, Published]:

@@ -40,6 +40,8 @@ class Model(nn.Module):
 
     def __init__(self, graph: Graph, engine: str = "auto", device: str = "cpu") -> None:
         super().__init__()
+        if engine == "torch":
+            raise ValueError("Expected the engine auto or onnxruntime, got torch, which is not written yet.")
         import onnxruntime
 
         options = onnxruntime.SessionOptions()
@@ -47,6 +49,10 @@ class Model(nn.Module):
         self.graph, self.engine = graph, "onnxruntime"
         self.session = onnxruntime.InferenceSession(graph.data, options, providers=["CPUExecutionProvider"])
         self.provider = self.session.get_providers()[0]
+
+    def describe(self) -> str:
+        """What runs it, for people: "onnxruntime, CPUExecutionProvider"."""
+        return f"{self.engine}, {self.provider}"
 
     def forward(self, *inputs: Tensor) -> dict[str, Tensor]:
         feeds = {name: np.ascontiguousarray(x.cpu().numpy()) for name, x in zip(self.graph.inputs, inputs, strict=True)}
