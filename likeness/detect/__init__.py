@@ -1,5 +1,5 @@
 """Face detection: images in, the faces in them out."""
 
-from . import yunet
+from . import blazeface, yunet
 
-SYSTEMS = (yunet.SYSTEM,)
+SYSTEMS = (yunet.SYSTEM, blazeface.SYSTEM)
