@@ -6,6 +6,8 @@ region of the face only, so the cost does not grow with the size of the photo.
 
 from __future__ import annotations
 
+import math
+
 import torch
 from torch import Tensor
 from torch.nn.functional import grid_sample
@@ -102,6 +104,31 @@ def align(image: Tensor, faces: Faces, template: str, size: int) -> tuple[Tensor
         if x1 < x2 and y1 < y2:
             crop.copy_(_sample(image[index, y1:y2, x1:x2], points - torch.tensor([x1, y1])))
     return crops, alignment
+
+
+def cut(image: Tensor, image_index: Tensor, matrix: Tensor, size: int) -> Tensor:
+    """Cut a square for each similarity, smoothed where it shrinks; outside the photo its border goes on.
+
+    Args:
+        image: (B, H, W, C).
+        image_index: (N,) which image each square is of.
+        matrix: (N, 2, 3) source pixels to pixels of the square.
+        size: Side of a square, pixels.
+
+    Returns:
+        (N, size, size, C) squares.
+    """
+    squares = image.new_empty(len(matrix), size, size, image.shape[-1])
+    height, width = image.shape[1:3]
+    for square, index, inverse in zip(squares, image_index.tolist(), invert(matrix), strict=True):
+        finer = math.ceil(inverse[:, :2].det().abs().sqrt() - ROUNDING) or 1  # samples a side of each pixel
+        pixels = (_pixels(0, 0, size * finer, size * finer) + 0.5) / finer - 0.5
+        points = transform(inverse, pixels)
+        points = torch.stack([points[..., 0].clamp(0, width - 1), points[..., 1].clamp(0, height - 1)], -1)
+        x1, y1, x2, y2 = _region(points, (height, width))
+        fine = _sample(image[index, y1:y2, x1:x2], points - torch.tensor([x1, y1]))
+        square.copy_(fine.reshape(size, finer, size, finer, -1).mean((1, 3)))
+    return squares
 
 
 def paste(image: Tensor, crops: Tensor, alignment: Alignment, mask: Tensor | None = None) -> Tensor:

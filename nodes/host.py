@@ -27,6 +27,9 @@ FaceDetector = io.Custom("LIKENESS_DETECTOR")
 FaceEmbedder = io.Custom("LIKENESS_EMBEDDER")
 FaceEmbeddings = io.Custom("LIKENESS_EMBEDDINGS")
 FaceLandmarks = io.Custom("FACE_LANDMARKS")  # core's own
+FaceLandmarker = io.Custom("LIKENESS_LANDMARKER")
+Landmarks = io.Custom("LIKENESS_LANDMARKS")
+HeadPose = io.Custom("LIKENESS_HEAD_POSE")
 CHUNK = 16  # images
 Systems = tuple[System | OnnxSystem, ...]
 

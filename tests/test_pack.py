@@ -12,7 +12,7 @@ ROOT = Path(__file__).parents[1]
 TASKS = {"detect": detect, "embed": embed}
 SYSTEMS = [(task, system.name) for task, module in TASKS.items() for system in module.SYSTEMS]
 HOSTS = {"comfy", "comfy_api", "comfy_execution", "comfy_extras", "execution", "folder_paths", "nodes", "server"}
-WITHOUT_NODES = {"onnx"}
+WITHOUT_NODES = {"onnx", "landmark"}
 WITHOUT_SYSTEMS = {"__init__", "host", "convert", "faces"}
 
 

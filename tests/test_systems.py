@@ -5,10 +5,10 @@ from pathlib import Path
 import pytest
 import torch
 
-from likeness import detect, embed
+from likeness import detect, embed, landmark
 from likeness.weights import UnsupportedCheckpointError, build
 
-SYSTEMS = [*detect.SYSTEMS, *embed.SYSTEMS]
+SYSTEMS = [*detect.SYSTEMS, *embed.SYSTEMS, *landmark.SYSTEMS]
 CHECKPOINTS = sorted(Path(__file__).with_name("checkpoints").glob("*/*.tsv"))
 
 
