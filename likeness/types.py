@@ -36,8 +36,9 @@ class Faces(Value):
     id: Annotated[Tensor, "N"]  # int64, the face's number within its image; select and cat keep it
     image_index: Annotated[Tensor, "N"]  # int64, the image each face is in, 0 to image_count - 1
     bbox: Annotated[Tensor, "N 4"]  # xyxy, pixels
-    score: Annotated[Tensor, "N"]  # detection confidence in [0, 1]
+    score: Annotated[Tensor, "N"]  # detection confidence in [0, 1]; 0 where a track was bridged, nothing was seen
     kps: Annotated[Tensor | None, "N 5 2"] = None  # left eye, right eye, nose, left and right mouth corner, pixels
+    track: Annotated[Tensor | None, "N"] = None  # int64, who it is over the frames, from 0; None before tracking
 
     @classmethod
     def empty(cls, image_size: tuple[int, int], image_count: int = 0) -> Faces:
