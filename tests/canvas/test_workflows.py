@@ -1,0 +1,52 @@
+"""Our workflows on the canvas of a real ComfyUI. What it looked like is in ``demo/canvas``: look at it."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from canvas import save_workflow
+
+ROOT = Path(__file__).parents[2]
+WORKFLOWS = sorted((ROOT / "workflows").glob("*.json"))
+workflows = pytest.mark.parametrize("path", WORKFLOWS, ids=lambda path: path.stem)
+
+
+@workflows
+def test_a_workflow_loads_whole_and_runs_on_the_first_click(look, page, path):
+    page.errors.clear()
+    page.load(json.loads(path.read_text()))
+    assert not page.unknown_nodes()
+    assert not page.complaint()
+    run = page.run()
+    page.screenshot(ROOT / f"demo/canvas/{path.stem}-{look}.png")
+    assert run["status"]["status_str"] == "success", json.dumps(run["status"], indent=1)
+    assert not page.complaint()
+    assert page.errors == []
+
+
+@workflows
+def test_a_workflow_is_what_the_canvas_saves_of_its_description(page, path):
+    """``python -m tests.canvas.save_workflow NAME`` saves it again."""
+    page.open()
+    assert save_workflow.save(page, path.stem) == json.loads(path.read_text())
+
+
+@workflows
+def test_a_workflow_comes_back_from_the_canvas_with_the_same_values(page, path):
+    saved = json.loads(path.read_text())
+    page.open()
+    page.load(saved)
+    again = {node["id"]: node.get("widgets_values_named") for node in page.saved()["nodes"]}
+    assert again == {node["id"]: node.get("widgets_values_named") for node in saved["nodes"]}
+
+
+def test_the_template_browser_lists_every_workflow_with_its_thumbnail(address):
+    from canvas.server import fetch
+
+    assert sorted(fetch(address, "/workflow_templates")["ComfyUI-Likeness"]) == [path.stem for path in WORKFLOWS]
+    assert all(path.with_suffix(".jpg").is_file() for path in WORKFLOWS)
+
+
+def test_every_description_is_saved():
+    assert save_workflow.names() == [path.stem for path in WORKFLOWS]
