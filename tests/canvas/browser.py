@@ -67,7 +67,7 @@ class Canvas:
         return self.page.evaluate("() => app.graph.nodes.map(n => n.type).filter(t => !LiteGraph.getNodeType(t))")
 
     def complaint(self) -> str:
-        """What the canvas shows as an error: missing nodes or media, a refused or failed run; empty when all is well."""
+        """What the canvas shows as an error: missing nodes or media, a refused or failed run; empty if none."""
         overlay = self.page.locator("[data-testid=error-overlay]")
         return overlay.inner_text() if overlay.count() else ""
 
