@@ -3,7 +3,9 @@
 from comfy_api.latest import io
 
 from ..likeness import detect
+from ..likeness.select import fill_missing, pick, rank
 from . import convert, host
+from .missing import missing_input
 
 FOLDER = host.model_folder("face_detection")
 
@@ -59,6 +61,16 @@ class DetectFaces(io.ComfyNode):
                 io.Float.Input(
                     "threshold", default=0.7, min=0.0, max=1.0, step=0.01, tooltip="How sure a face must be to count."
                 ),
+                io.Int.Input(
+                    "max_faces",
+                    default=0,
+                    min=0,
+                    max=1000,
+                    optional=True,
+                    advanced=True,
+                    tooltip="How many of each image to keep at most, the surest; 0 keeps all.",
+                ),
+                missing_input("skip"),
             ],
             outputs=[
                 host.Faces.Output("faces", tooltip="The faces of all images."),
@@ -68,8 +80,9 @@ class DetectFaces(io.ComfyNode):
         )
 
     @classmethod
-    def execute(cls, detector, image, threshold) -> io.NodeOutput:
-        faces = detector.run(lambda network, chunk: network.detect(chunk, threshold), image)
+    def execute(cls, detector, image, threshold, max_faces=0, missing="skip") -> io.NodeOutput:
+        found = detector.run(lambda network, chunk: network.detect(chunk, threshold), image)
+        faces = fill_missing(pick(found, rank(found, "score"), count=max_faces), missing)
         return io.NodeOutput(faces, convert.faces_to_boxes(faces), len(faces))
 
 

@@ -13,7 +13,7 @@ TASKS = {"detect": detect, "embed": embed}
 SYSTEMS = [(task, system.name) for task, module in TASKS.items() for system in module.SYSTEMS]
 HOSTS = {"comfy", "comfy_api", "comfy_execution", "comfy_extras", "execution", "folder_paths", "nodes", "server"}
 WITHOUT_NODES = {"onnx", "landmark"}
-WITHOUT_SYSTEMS = {"__init__", "host", "convert", "faces"}
+WITHOUT_SYSTEMS = {"__init__", "host", "convert", "faces", "missing"}
 
 
 def imports(path: Path) -> set[str]:
