@@ -85,8 +85,9 @@ class Model:
 
 
 def chunks(image: Tensor, *about: FaceRows) -> Iterator[tuple]:
+    """Images and what is known about their faces, 16 at a time; of no images one chunk, which is empty too."""
     progress = comfy.utils.ProgressBar(len(image))
-    for start in range(0, len(image), CHUNK):
+    for start in range(0, len(image) or 1, CHUNK):
         stop = min(start + CHUNK, len(image))
         yield convert.rgb(image[start:stop]), *(faces.images(start, stop) for faces in about)
         progress.update(stop - start)

@@ -26,6 +26,13 @@ def read_photo(name: str) -> Tensor:
     return torch.from_numpy(frame.to_ndarray(format="rgb24")).float()[None] / 255
 
 
+def people(count: int) -> Tensor:
+    """(1, 512, 800, 3) a picture of nobody, of the astronaut, or of her and Grace Hopper."""
+    astronaut = read_photo("astronaut")[:, 10:266, 125:325].repeat_interleave(2, 1).repeat_interleave(2, 2)
+    halves = [astronaut, read_photo("grace_hopper")[:, 30:542, 70:470]][:count]
+    return torch.cat(halves + [torch.full((1, 512, 400, 3), 0.5)] * (2 - count), 2)
+
+
 def write_base(root: Path) -> Path:
     """A ComfyUI base folder with no models and the photos as inputs."""
     for folder in ("input", "models", "output", "temp", "user", "custom_nodes"):

@@ -40,7 +40,7 @@ class YuNet(nn.Module):
         small = interpolate(image.movedim(-1, 1), size, mode="bilinear", antialias=True, align_corners=False)
         x = pad(small, (0, SIDE - size[1], 0, SIDE - size[0])).flip(1) * 255  # BGR
         found = [self._decode(self.model(one[None]), threshold) for one in x]
-        empty = Faces.empty((height, width), 1)
+        empty = Faces.empty((height, width))
         return cat([self._rescale(rows, width / size[1], height / size[0], empty) for rows in found], empty=empty)
 
     def _decode(self, out: dict[str, Tensor], threshold: float) -> tuple[Tensor, Tensor, Tensor]:
