@@ -1,0 +1,129 @@
+"""Masks that grow, shrink, soften and hold still, all by signed distance.
+
+A mask is (B, H, W) in [0, 1]; its edge is where it passes 0.5. Distances are Euclidean, in pixels, and measured only
+around the mask, so a small face in a large photo costs little.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+
+import torch
+from scipy.ndimage import binary_fill_holes, gaussian_filter1d
+from torch import Tensor
+from torch.nn.functional import pad
+
+Box = tuple[slice, slice]
+
+STEADY_REACH = 24.0  # pixels; an edge that jumps further is another edge
+
+
+def grow(mask: Tensor, pixels: float) -> Tensor:
+    """The mask, larger by some pixels all around; smaller where they are negative. Soft edges stay soft.
+
+    Args:
+        mask: (B, H, W) in [0, 1].
+        pixels: How far the edge moves outward.
+    """
+    if not pixels:
+        return mask.clone()
+    keep = torch.maximum if pixels > 0 else torch.minimum  # a matte's own soft values are not hardened
+    return _by_distance(
+        mask, max(pixels, 0), max(-pixels, 0), lambda soft, distance: keep(soft, (distance + pixels + 0.5).clamp(0, 1))
+    )
+
+
+def feather(mask: Tensor, pixels: float, inside: float = 1.0) -> Tensor:
+    """The mask with an edge that fades over some pixels.
+
+    Args:
+        mask: (B, H, W) in [0, 1].
+        pixels: Width of the fade.
+        inside: Share of the fade that lies inside the edge: 1 never shows what the mask left out, 0 never loses any
+            of what it held.
+    """
+    if pixels <= 0:
+        return mask.clone()
+    reach = pixels * (1 - inside)
+
+    def fade(soft: Tensor, distance: Tensor) -> Tensor:
+        t = ((distance + reach) / pixels).clamp(0, 1)
+        return t * t * (3 - 2 * t)
+
+    return _by_distance(mask, reach, pixels - reach, fade)
+
+
+def steady(mask: Tensor, frames: float) -> Tensor:
+    """The masks of a video without flicker: their edges averaged over time, ahead and behind alike.
+
+    Args:
+        mask: (T, H, W) in [0, 1], consecutive frames.
+        frames: Deviation of the average, in frames.
+    """
+    if frames <= 0 or len(mask) < 2:
+        return mask.clone()
+    held = mask.detach().cpu().float()
+    box = _around(held.amax(0), STEADY_REACH)
+    if box is None:
+        return mask.clone()
+    region = [_signed_distance(frame[box], STEADY_REACH, STEADY_REACH) for frame in held]
+    averaged = gaussian_filter1d(torch.stack(region).numpy(), frames, axis=0, mode="nearest")
+    result = held.clone()
+    result[(slice(None), *box)] = (torch.from_numpy(averaged) + 0.5).clamp(0, 1)
+    return result.to(mask)
+
+
+def fill_holes(mask: Tensor) -> Tensor:
+    """The mask with what it encloses."""
+    filled = [torch.from_numpy(binary_fill_holes(frame.cpu().numpy() > 0.5)) for frame in mask]
+    return torch.maximum(mask, torch.stack(filled).to(mask)) if filled else mask.clone()
+
+
+def _by_distance(mask: Tensor, outward: float, inward: float, change: Callable[[Tensor, Tensor], Tensor]) -> Tensor:
+    result = mask.detach().cpu().float().clone()
+    for frame in result:
+        box = _around(frame, outward + 2)
+        if box is not None:
+            soft = frame[box]
+            soft.copy_(change(soft.clone(), _signed_distance(soft, outward + 2, inward + 2)))
+    return result.to(mask)
+
+
+def _around(frame: Tensor, margin: float) -> Box | None:
+    """The region of a mask and ``margin`` pixels around it, None for an empty mask."""
+    rows, columns = (torch.where(frame.amax(axis) > 0)[0] for axis in (1, 0))
+    if not len(rows):
+        return None
+    extra = math.ceil(margin)
+    y, x = (slice(max(int(found[0]) - extra, 0), int(found[-1]) + 1 + extra) for found in (rows, columns))
+    return y, x
+
+
+def _signed_distance(soft: Tensor, outward: float, inward: float) -> Tensor:
+    """(h, w) pixels to the edge, positive inside, exact as far as asked; the edge's own pixels say where it runs."""
+    inside = soft > 0.5
+    hard = _distance_to(~inside, inward) - _distance_to(inside, outward)
+    hard = hard - 0.5 * hard.sign()
+    return torch.where((soft > 0) & (soft < 1) & (hard.abs() < 1), soft - 0.5, hard)
+
+
+def _distance_to(target: Tensor, limit: float) -> Tensor:
+    """(h, w) Euclidean distance of each pixel to the nearest target pixel, cut off at ``limit``.
+
+    Along the columns by two scans, then along the rows as the lower envelope of parabolas; only so far as asked, which
+    for the width of a feather is many times faster than a transform of the whole picture.
+    Source: Felzenszwalb and Huttenlocher, Distance transforms of sampled functions, 2012.
+    """
+    height, width = target.shape
+    reach, far = math.ceil(limit), float(height + width)
+    row = torch.arange(height, dtype=torch.float32)[:, None]
+    above = torch.where(target, row, -far).cummax(0).values
+    below = torch.where(target, row, far + height).flip(0).cummin(0).values.flip(0)
+    squared = torch.minimum(row - above, below - row).clamp(max=limit).square()
+    padded = pad(squared, (reach, reach), value=limit * limit)
+    nearest = squared
+    for step in range(1, reach + 1):
+        sides = torch.minimum(padded[:, reach - step : reach - step + width], padded[:, reach + step :][:, :width])
+        nearest = torch.minimum(nearest, sides + step * step)
+    return nearest.sqrt().clamp(max=limit)
