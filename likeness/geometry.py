@@ -18,6 +18,16 @@ from .types import Alignment, Faces
 DLIB_MEAN = torch.tensor(
     [[0.22549, 0.21599], [0.75476, 0.21599], [0.49013, 0.51562], [0.25415, 0.78023], [0.7261, 0.78023]]
 )
+# The face restorers' crop of side 512. Source: facexlib, utils/face_restoration_helper.py, "for FFHQ faces".
+FFHQ_512 = torch.tensor(
+    [
+        [192.98138, 239.94708],
+        [318.90277, 240.1936],
+        [256.63416, 314.01935],
+        [201.26117, 371.41043],
+        [313.08905, 371.15118],
+    ]
+)
 # Five points by name, in pixels of a crop of side 112.
 TEMPLATES = {
     # Source: insightface, python-package/insightface/utils/face_align.py.
@@ -25,6 +35,7 @@ TEMPLATES = {
         [[38.2946, 51.6963], [73.5318, 51.5014], [56.0252, 71.7366], [41.5493, 92.3655], [70.7299, 92.2041]]
     ),
     "dlib": ((DLIB_MEAN + 0.25) / 1.5) * 112 - 0.5,  # with its padding of 0.25
+    "ffhq": (FFHQ_512 + 0.5) / 512 * 112 - 0.5,  # wider: the whole head
 }
 ROUNDING = 1e-3  # pixels; a crop cut on whole pixels keeps its border
 
@@ -96,38 +107,34 @@ def align(image: Tensor, faces: Faces, template: str, size: int) -> tuple[Tensor
             "or Faces from Boxes for upright faces."
         )
     alignment = Alignment(faces, similarity_fit(faces.kps, template_points(template, size)), template, size)
-    crops = image.new_zeros(len(faces), size, size, image.shape[-1])
-    inside = _pixels(0, 0, size, size)
-    for crop, index, inverse in zip(crops, faces.image_index.tolist(), invert(alignment.matrix), strict=True):
-        points = transform(inverse, inside)
-        x1, y1, x2, y2 = _region(points, faces.image_size)
-        if x1 < x2 and y1 < y2:
-            crop.copy_(_sample(image[index, y1:y2, x1:x2], points - torch.tensor([x1, y1])))
-    return crops, alignment
+    return cut(image, faces.image_index, alignment.matrix, size, border=False), alignment
 
 
-def cut(image: Tensor, image_index: Tensor, matrix: Tensor, size: int) -> Tensor:
-    """Cut a square for each similarity, smoothed where it shrinks; outside the photo its border goes on.
+def cut(image: Tensor, image_index: Tensor, matrix: Tensor, size: int, border: bool = True) -> Tensor:
+    """Cut a square for each similarity, smoothed where it shrinks.
 
     Args:
         image: (B, H, W, C).
         image_index: (N,) which image each square is of.
         matrix: (N, 2, 3) source pixels to pixels of the square.
         size: Side of a square, pixels.
+        border: Whether the photo's border goes on outside it; else it is black there.
 
     Returns:
         (N, size, size, C) squares.
     """
-    squares = image.new_empty(len(matrix), size, size, image.shape[-1])
+    squares = image.new_zeros(len(matrix), size, size, image.shape[-1])
     height, width = image.shape[1:3]
     for square, index, inverse in zip(squares, image_index.tolist(), invert(matrix), strict=True):
         finer = math.ceil(inverse[:, :2].det().abs().sqrt() - ROUNDING) or 1  # samples a side of each pixel
         pixels = (_pixels(0, 0, size * finer, size * finer) + 0.5) / finer - 0.5
         points = transform(inverse, pixels)
-        points = torch.stack([points[..., 0].clamp(0, width - 1), points[..., 1].clamp(0, height - 1)], -1)
+        if border:
+            points = torch.stack([points[..., 0].clamp(0, width - 1), points[..., 1].clamp(0, height - 1)], -1)
         x1, y1, x2, y2 = _region(points, (height, width))
-        fine = _sample(image[index, y1:y2, x1:x2], points - torch.tensor([x1, y1]))
-        square.copy_(fine.reshape(size, finer, size, finer, -1).mean((1, 3)))
+        if x1 < x2 and y1 < y2:
+            fine = _sample(image[index, y1:y2, x1:x2], points - torch.tensor([x1, y1]))
+            square.copy_(fine.reshape(size, finer, size, finer, -1).mean((1, 3)))
     return squares
 
 
