@@ -1,0 +1,147 @@
+"""Every manifest satisfies models_manifest/schema.json, and what JSON Schema cannot say."""
+
+import copy
+import json
+from collections import defaultdict
+
+import jsonschema
+import pytest
+
+from likeness.manifest import FOLDER, Conversion, File, Source, read_manifest, read_manifests, read_model
+
+SCHEMA = json.loads((FOLDER / "schema.json").read_text())
+PATHS = sorted(set(FOLDER.glob("*.json")) - {FOLDER / "schema.json"})
+MODELS = [(manifest.system, model) for manifest in read_manifests() for model in manifest.models]
+
+ENTRY = {
+    "module": None,
+    "task": "embed",
+    "title": "Example",
+    "paper": "https://example.org",
+    "published": "Weights.",
+    "models": [
+        {
+            "id": "example/v1",
+            "folder": "face_embedding",
+            "files": [
+                {
+                    "name": "example.safetensors",
+                    "sources": [{"kind": "https", "url": "https://example.org/a.zip", "member": "a/b.pth", "bytes": 7}],
+                    "bytes": None,
+                    "sha256": None,
+                }
+            ],
+            "code_license": "MIT",
+            "weights_license": "MIT",
+            "commercial": "yes",
+            "needs": "",
+        }
+    ],
+}
+
+
+def changed(*path, **values) -> dict:
+    """ENTRY with other values at a place in it; None takes one away."""
+    entry = copy.deepcopy(ENTRY)
+    at = entry
+    for step in path:
+        at = at[step]
+    at.update(values)
+    for key in [key for key, value in values.items() if value is ...]:
+        del at[key]
+    return entry
+
+
+@pytest.mark.parametrize("path", PATHS, ids=lambda path: path.stem)
+def test_a_manifest_satisfies_the_schema(path):
+    jsonschema.Draft202012Validator(SCHEMA).validate(json.loads(path.read_text()))
+
+
+def test_the_schema_is_a_schema_and_takes_the_example():
+    jsonschema.Draft202012Validator.check_schema(SCHEMA)
+    jsonschema.Draft202012Validator(SCHEMA).validate(ENTRY)
+
+
+@pytest.mark.parametrize(
+    "entry",
+    [
+        changed(task=...),
+        changed(colour="red"),
+        changed("models", 0, commercial="maybe"),
+        changed("models", 0, folder="../models"),
+        changed("models", 0, "files", 0, name="../escape.safetensors"),
+        changed("models", 0, "files", 0, name="/etc/passwd"),
+        changed("models", 0, "files", 0, name="C:\\weights.pth"),
+        changed("models", 0, "files", 0, sha256="abc"),
+        changed("models", 0, "files", 0, bytes=0),
+        changed("models", 0, "files", 0, "sources", 0, kind="torrent"),
+        changed("models", 0, "files", 0, "sources", 0, url="file:///etc/passwd"),
+        changed("models", 0, "files", 0, "sources", 0, member=...),
+        changed("models", 0, "files", 0, sources=[{"kind": "hub", "repo": "owner/name", "path": "a.pth"}]),
+        changed("models", 0, "files", 0, sources=[{"kind": "manual", "url": "https://example.org"}]),
+        changed("models", 0, "files", 0, sources=[]),
+    ],
+    ids=repr,
+)
+def test_the_schema_refuses(entry):
+    assert not jsonschema.Draft202012Validator(SCHEMA).is_valid(entry)
+
+
+@pytest.mark.parametrize(("system", "model"), MODELS, ids=lambda value: getattr(value, "id", ""))
+def test_an_id_begins_with_its_system_and_is_found(system, model):
+    assert model.id.split("/")[0] == system
+    assert read_model(model.id) is model
+
+
+@pytest.mark.parametrize(("system", "model"), MODELS, ids=lambda value: getattr(value, "id", ""))
+def test_what_is_converted_becomes_safetensors(system, model):
+    for file in model.files:
+        assert file.name.endswith(".safetensors") or not any(source.convert for source in file.sources)
+
+
+def test_no_two_files_of_different_content_go_to_one_place():
+    places = defaultdict(set)
+    for _, model in MODELS:
+        for file in model.files:
+            places[model.folder, file.name.lower()].add(file)
+    assert [place for place, files in places.items() if len(files) > 1] == []
+
+
+def test_a_bundled_file_is_there_with_its_size():
+    bundled = [file for _, model in MODELS for file in model.files if file.bundled]
+    assert bundled
+    for file in bundled:
+        assert file.bundled.stat().st_size == file.bytes
+
+
+def test_a_manifest_names_its_task_even_without_a_module():
+    assert read_manifest("yunet").task == "detect"
+    assert {manifest.task for manifest in read_manifests()}
+
+
+def test_an_unknown_id_is_answered_with_those_of_its_system():
+    with pytest.raises(ValueError, match=r"got yunet/2099: one of yunet/2023mar\."):
+        read_model("yunet/2099")
+
+
+@pytest.mark.parametrize(
+    ("source", "name", "text"),
+    [
+        (Source("hub", path="ckpt/a.pth", repo="o/n", revision="abc"), "a.pth", "o/n@abc: ckpt/a.pth"),
+        (Source("https", url="https://x.org/d/a%20b.zip?v=2"), "a b.zip", "https://x.org/d/a%20b.zip?v=2"),
+        (
+            Source("manual", path="mica.tar", url="https://x.org", steps="Register."),
+            "mica.tar",
+            "Register. See https://x.org",
+        ),
+    ],
+)
+def test_a_source_names_what_it_sends(source, name, text):
+    assert source.sent_name == name
+    assert str(source) == text
+
+
+def test_the_size_of_a_download_is_that_of_what_is_sent():
+    pickled = Source("https", url="https://x.org/a.pth", convert=Conversion(keep="network"), bytes=8)
+    assert File("a.safetensors", (pickled,), bytes=3, sha256=None).download_bytes == 8
+    assert File("a.pth", (Source("https", url="https://x.org/a.pth"),), bytes=3, sha256=None).download_bytes == 3
