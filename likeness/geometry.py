@@ -66,7 +66,7 @@ def similarity_fit(source: Tensor, target: Tensor) -> Tensor:
     Returns:
         (N, 2, 3) source to target.
     """
-    z, w = (torch.view_as_complex(points.double().contiguous()) for points in (source, target.expand_as(source)))
+    z, w = (torch.complex(*points.double().unbind(-1)) for points in (source, target.expand_as(source)))
     z0, w0 = z.mean(-1, keepdim=True), w.mean(-1, keepdim=True)
     a = ((z - z0).conj() * (w - w0)).sum(-1, keepdim=True) / (z - z0).abs().square().sum(-1, keepdim=True)
     b = w0 - a * z0

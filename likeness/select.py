@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from dataclasses import replace
 from itertools import groupby
+from typing import TypeVar
 
 import torch
 from torch import Tensor
 
-from .types import Embeddings, Faces, NoFaceError, same_faces
+from .types import Embeddings, Faces, NoFaceError, PerFace, same_faces
+
+P = TypeVar("P", bound=PerFace)
 
 ORDERS = ("order", "size", "left", "right", "top", "bottom", "centre", "score", "similarity")
 MISSING = ("error", "hold", "skip")
@@ -93,7 +96,19 @@ def resemblance(faces: Faces, embeddings: Embeddings | None, reference: Embeddin
 
 
 def fill_missing(faces: Faces, missing: str) -> Faces:
-    """The faces, and what stands in where an image has none.
+    """The faces, and what stands in where an image has none; see ``shown_rows``."""
+    rows, images = shown_rows(faces, missing)
+    return replace(faces.select(rows), image_index=images)
+
+
+def fill_missing_in(value: P, missing: str) -> P:
+    """What is known about faces, and what stands in where an image has none; see ``shown_rows``."""
+    rows, images = shown_rows(value.faces, missing)
+    return replace(value.select(rows), faces=replace(value.faces.select(rows), image_index=images))
+
+
+def shown_rows(faces: Faces, missing: str) -> tuple[Tensor, Tensor]:
+    """The rows to show so that no image is without a face, and the image of each.
 
     Args:
         faces: The faces.
@@ -106,7 +121,7 @@ def fill_missing(faces: Faces, missing: str) -> Faces:
     counts = torch.bincount(faces.image_index, minlength=faces.image_count)
     empty = (counts == 0).nonzero().flatten().tolist()
     if missing == "skip" or not empty:
-        return faces
+        return torch.arange(len(faces)), faces.image_index
     if missing == "error" or len(empty) == faces.image_count:
         raise NoFaceError(
             f"Expected a face in every image, got none in {name_images(empty, faces.image_count)}: lower the "
@@ -116,8 +131,7 @@ def fill_missing(faces: Faces, missing: str) -> Faces:
     held[empty] = -1
     held = held.cummax(0).values.clamp(min=int(counts.nonzero()[0]))
     parts = [(faces.image_index == source).nonzero().flatten() for source in held.tolist()]
-    index = torch.cat([torch.full_like(rows, image) for image, rows in enumerate(parts)])
-    return replace(faces.select(torch.cat(parts)), image_index=index)
+    return torch.cat(parts), torch.cat([torch.full_like(rows, image) for image, rows in enumerate(parts)])
 
 
 def one_face(faces: Faces) -> Faces:

@@ -4,9 +4,9 @@ import logging
 
 from comfy_api.latest import ComfyExtension, io
 
-from . import detect, embed, faces
+from . import detect, embed, faces, landmark
 
-TASKS = (faces, detect, embed)
+TASKS = (faces, detect, landmark, embed)
 
 
 class LikenessExtension(ComfyExtension):

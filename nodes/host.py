@@ -27,6 +27,7 @@ FaceDetector = io.Custom("LIKENESS_DETECTOR")
 FaceEmbedder = io.Custom("LIKENESS_EMBEDDER")
 FaceEmbeddings = io.Custom("LIKENESS_EMBEDDINGS")
 FaceLandmarks = io.Custom("FACE_LANDMARKS")  # core's own
+PoseKeypoint = io.Custom("POSE_KEYPOINT")  # core's own
 FaceLandmarker = io.Custom("LIKENESS_LANDMARKER")
 Landmarks = io.Custom("LIKENESS_LANDMARKS")
 HeadPose = io.Custom("LIKENESS_HEAD_POSE")
@@ -56,7 +57,12 @@ def show(node: type[io.ComfyNode], text: str) -> None:
 
 def faces_input(tooltip: str) -> io.MultiType.Input:
     """The ``faces`` socket; read it with ``convert.to_faces``."""
-    return io.MultiType.Input("faces", [Faces, io.BoundingBox, FaceLandmarks], tooltip=tooltip)
+    return io.MultiType.Input("faces", [Faces, io.BoundingBox, FaceLandmarks, PoseKeypoint], tooltip=tooltip)
+
+
+def landmarks_input(tooltip: str) -> io.MultiType.Input:
+    """The ``landmarks`` socket; read it with ``convert.to_landmarks``."""
+    return io.MultiType.Input("landmarks", [Landmarks, FaceLandmarks], tooltip=tooltip)
 
 
 class Model:
@@ -115,7 +121,7 @@ def find_model(folder: str, choice: str, systems: Systems) -> list[str]:
     """
     published = published_models(systems).get(choice)
     if published:
-        paths = [folder_paths.get_full_path(folder, file.name) or file.bundled for file in published.files]
+        paths = [folder_paths.get_full_path(published.folder, file.name) or file.bundled for file in published.files]
         if None in paths:
             raise FileNotFoundError(
                 f"Expected the weights {choice}, which are not installed.\n{published.how_to_get()}"

@@ -5,14 +5,14 @@ from pathlib import Path
 
 import pytest
 
-from likeness import detect, embed
+from likeness import detect, embed, landmark
 from likeness.manifest import read_manifests
 
 ROOT = Path(__file__).parents[1]
-TASKS = {"detect": detect, "embed": embed}
+TASKS = {"detect": detect, "embed": embed, "landmark": landmark}
 SYSTEMS = [(task, system.name) for task, module in TASKS.items() for system in module.SYSTEMS]
 HOSTS = {"comfy", "comfy_api", "comfy_execution", "comfy_extras", "execution", "folder_paths", "nodes", "server"}
-WITHOUT_NODES = {"fetch", "landmark", "onnx"}
+WITHOUT_NODES = {"fetch", "onnx"}
 WITHOUT_SYSTEMS = {"__init__", "host", "convert", "faces", "missing"}
 
 

@@ -2,7 +2,7 @@ import pytest
 import torch
 
 from likeness.select import fill_missing, name_images, one_face, pick, rank, resemblance
-from likeness.types import Embeddings, Faces, NoFaceError
+from likeness.types import Embeddings, Faces, NoFaceError, same_faces
 
 
 def faces(*rows: tuple[int, tuple[float, float, float, float]], count: int = 1) -> Faces:
@@ -93,7 +93,7 @@ def test_hold_repeats_the_faces_of_the_image_before():
 
 @pytest.mark.parametrize("missing", ["error", "hold", "skip"])
 def test_a_face_in_every_image_is_left_alone(missing):
-    assert fill_missing(CROWD, missing) is CROWD
+    assert len(same_faces(fill_missing(CROWD, missing), CROWD)) == len(CROWD)
 
 
 def test_skip_leaves_images_without_a_face():
