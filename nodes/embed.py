@@ -1,6 +1,7 @@
 """Identity embedding nodes."""
 
 from comfy_api.latest import io
+from torch import Tensor
 
 from ..likeness import embed
 from ..likeness.types import NoFaceError
@@ -75,17 +76,23 @@ class CompareFaces(io.ComfyNode):
             node_id="LikenessCompareFaces",
             display_name="Compare Faces",
             category="likeness/embed",
-            description="How much people look alike, from -1 to 1; every pair, and the closest.",
+            description="Whether two faces are one person: the distance, the similarity and the model's own verdict.",
             search_aliases=["face similarity", "face distance", "same person", "verify identity"],
             inputs=[
                 host.FaceEmbeddings.Input("a", tooltip="One or more identities: the rows of the table."),
                 host.FaceEmbeddings.Input("b", tooltip="One or more identities of the same model: its columns."),
             ],
             outputs=[
-                io.Float.Output("similarity", tooltip="Cosine similarity of the closest pair."),
-                io.Float.Output("distance", tooltip="L2 distance of the closest pair."),
-                io.Boolean.Output("same_person", tooltip="That pair's verdict by the model's published threshold."),
+                io.Float.Output(
+                    "similarity",
+                    tooltip="Cosine of the closest pair, from -1 to 1. dlib's lie over 0.88 even between strangers.",
+                ),
+                io.Float.Output("distance", tooltip="L2 distance of the closest pair; 0 is the same picture."),
+                io.Boolean.Output(
+                    "same_person", tooltip="That pair's verdict by the threshold its model was published with."
+                ),
                 io.String.Output("table", tooltip="All similarities: a line per face of a, a column per face of b."),
+                io.String.Output("distances", tooltip="All distances, in the same lines and columns."),
             ],
         )
 
@@ -95,9 +102,13 @@ class CompareFaces(io.ComfyNode):
             raise NoFaceError(f"Expected a face on both sides, got {len(a)} and {len(b)}: check what was detected.")
         similarity, distance = a.similarity(b), a.distance(b)
         best = similarity.argmax() if a.metric == "cosine" else distance.argmin()
-        table = "\n".join(" ".join(f"{value:.6f}" for value in row) for row in similarity.tolist())
-        values = (values.flatten()[best].item() for values in (similarity, distance, a.same_person(b)))
-        return io.NodeOutput(*values, table)
+        closest = (values.flatten()[best].item() for values in (similarity, distance, a.same_person(b)))
+        return io.NodeOutput(*closest, write_table(similarity), write_table(distance))
+
+
+def write_table(values: Tensor) -> str:
+    """Numbers as text: a line per row, columns apart by a space."""
+    return "\n".join(" ".join(f"{value:.6f}" for value in row) for row in values.tolist())
 
 
 NODES = (LoadFaceEmbedder, EmbedFaces, CompareFaces)

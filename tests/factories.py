@@ -17,6 +17,11 @@ def photo(height: int, width: int, seed: int) -> Tensor:
     return fine[0].movedim(0, -1).clamp(0, 1)
 
 
+def noise(shape: torch.Size, seed: int = 0) -> Tensor:
+    """Uniform random numbers in [0, 1)."""
+    return torch.rand(shape, generator=torch.Generator().manual_seed(seed))
+
+
 def read_photo(name: str) -> Tensor:
     """(1, H, W, 3) a shipped photo in [0, 1]."""
     import av
