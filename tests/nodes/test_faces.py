@@ -39,7 +39,7 @@ def test_faces_without_points_cannot_be_aligned(nodes):
 def test_crops_of_other_faces_are_not_pasted(nodes, find):
     image = factories.people(2)
     crops, alignment = nodes["LikenessAlignFaces"].execute(image, find(image), 64, "dlib").args
-    with pytest.raises(ValueError, match="Expected 2 crops, one per aligned face, got 1"):
+    with pytest.raises(ValueError, match="Expected 2 square crops, one per aligned face, got 1"):
         nodes["LikenessPasteFaces"].execute(image, crops[1:], alignment)
 
 
