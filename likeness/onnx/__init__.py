@@ -2,59 +2,87 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from pathlib import Path
+from collections.abc import Callable
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 
+from .graph import Graph, read
+from .network import Network
+from .runtime import Session
 
-@dataclass(frozen=True, eq=False)
-class Graph:
-    """An ONNX file as read, not yet running."""
-
-    data: bytes
-    inputs: tuple[str, ...]
-    outputs: tuple[str, ...]
-    names: frozenset[str]  # of inputs, outputs and weights: what a system is recognised by
-
-    def open(self, *inputs: str) -> Graph:
-        """The same graph, its named inputs free in batch, height and width."""
-        return self
-
-
-def read(path: str | Path) -> Graph:
-    """Read a graph from an .onnx file."""
-    import onnxruntime
-
-    data = Path(path).read_bytes()
-    session = onnxruntime.InferenceSession(data, providers=["CPUExecutionProvider"])
-    inputs = tuple(socket.name for socket in session.get_inputs())
-    outputs = tuple(socket.name for socket in session.get_outputs())
-    return Graph(data, inputs, outputs, frozenset(inputs + outputs))
+__all__ = ["Graph", "Model", "read"]
 
 
 class Model(nn.Module):
-    """A graph that runs: tensors in by the order of its inputs, tensors out by name, on the CPU."""
+    """A graph that runs: tensors in by the order of its inputs, tensors out by name, where the first one came from.
+
+    Args:
+        graph: As ``read`` gives it.
+        engine: "onnxruntime"; "torch", whose weights are this module's; or "auto": onnxruntime where it is installed
+            with a provider for the device, else torch. Neither ever falls back to the CPU.
+        device: Where it computes, as torch calls it.
+
+    Raises:
+        ValueError: The engine is none of these, or the file is damaged.
+        RuntimeError: onnxruntime was asked for and cannot serve the device; says what to install.
+        NotImplementedError: The torch engine lacks an operator.
+    """
 
     def __init__(self, graph: Graph, engine: str = "auto", device: str = "cpu") -> None:
         super().__init__()
-        if engine == "torch":
-            raise ValueError("Expected the engine auto or onnxruntime, got torch, which is not written yet.")
-        import onnxruntime
+        if engine not in ENGINES:
+            raise ValueError(f"Expected an engine among {', '.join(ENGINES)}, got {engine}.")
+        self.sockets, self.outputs = graph.proto.inputs, graph.outputs
+        self.runner = ENGINES[engine](graph, device)
 
-        options = onnxruntime.SessionOptions()
-        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-        self.graph, self.engine = graph, "onnxruntime"
-        self.session = onnxruntime.InferenceSession(graph.data, options, providers=["CPUExecutionProvider"])
-        self.provider = self.session.get_providers()[0]
+    @property
+    def engine(self) -> str:
+        """What runs it: "onnxruntime" or "torch"."""
+        return "onnxruntime" if isinstance(self.runner, Session) else "torch"
+
+    @property
+    def provider(self) -> str:
+        """Where it runs: onnxruntime's provider, or torch's device."""
+        return self.runner.provider if isinstance(self.runner, Session) else str(self.runner.device)
 
     def describe(self) -> str:
-        """What runs it, for people: "onnxruntime, CPUExecutionProvider"."""
+        """Engine and provider for people: "onnxruntime, CPUExecutionProvider"."""
         return f"{self.engine}, {self.provider}"
 
     def forward(self, *inputs: Tensor) -> dict[str, Tensor]:
-        feeds = {name: np.ascontiguousarray(x.cpu().numpy()) for name, x in zip(self.graph.inputs, inputs, strict=True)}
-        values = self.session.run(None, feeds)
-        return {name: torch.from_numpy(value) for name, value in zip(self.graph.outputs, values, strict=True)}
+        """The outputs by name; floats come as float32.
+
+        Args:
+            inputs: By the order of the graph's inputs, on any device, of any float type.
+
+        Raises:
+            ValueError: Their number or shapes are not the graph's.
+        """
+        self._check(inputs)
+        device = inputs[0].device
+        results = zip(self.outputs, self.runner(*inputs), strict=True)
+        return {name: x.to(device, torch.float32 if x.is_floating_point() else x.dtype) for name, x in results}
+
+    def _check(self, inputs: tuple[Tensor, ...]) -> None:
+        if len(inputs) != len(self.sockets):
+            raise ValueError(f"Expected {len(self.sockets)} inputs, got {len(inputs)}.")
+        for socket, x in zip(self.sockets, inputs, strict=True):
+            wanted = x.shape if socket.shape is None else socket.shape
+            if len(wanted) != x.ndim or any(n not in (None, got) for n, got in zip(wanted, x.shape, strict=True)):
+                shape = ", ".join("any" if n is None else str(n) for n in wanted)
+                raise ValueError(f"Expected {socket.name} of shape ({shape}), got {tuple(x.shape)}.")
+
+
+def _auto(graph: Graph, device: str) -> Session | Network:
+    try:
+        return Session(graph, device)
+    except RuntimeError:  # no onnxruntime for this device: torch has one
+        return Network(graph, device)
+
+
+ENGINES: dict[str, Callable[[Graph, str], Session | Network]] = {
+    "auto": _auto,
+    "onnxruntime": Session,
+    "torch": Network,
+}

@@ -6,6 +6,7 @@ import pytest
 import safetensors.torch
 import torch
 
+import factories
 from headless import standalone
 
 FOLDERS = {"LikenessLoadFaceDetector": "face_detection", "LikenessLoadFaceEmbedder": "face_embedding"}
@@ -74,3 +75,24 @@ def test_where_no_server_runs_nothing_is_shown(pack, nodes, base, monkeypatch):
     monkeypatch.delattr(pack.nodes.host.PromptServer, "instance")
     (detector,) = nodes[LOADERS[0]].execute("yunet/2023mar").args
     assert detector.engine == "onnxruntime, CPUExecutionProvider"
+
+
+def test_a_truncated_graph_is_to_be_got_again(nodes, base):
+    whole = (factories.STARTER / "weights/face_detection_yunet_2023mar.onnx").read_bytes()
+    with pytest.raises(ValueError, match=r"x\.onnx: Expected \d+ more bytes of an ONNX model: get the file again"):
+        load(nodes, base, LOADERS[0], "x.onnx", lambda path: path.write_bytes(whole[:9000]))
+
+
+def test_a_graph_of_another_task_says_what_it_gives(nodes, base):
+    whole = (factories.STARTER / "weights/dlib_face_resnet_v1_fp16w.onnx").read_bytes()
+    with pytest.raises(ValueError, match="Not a graph of yunet.*: its outputs are embedding"):
+        load(nodes, base, LOADERS[0], "x.onnx", lambda path: path.write_bytes(whole))
+
+
+def test_a_graph_runs_on_torch_under_the_hosts_memory_manager(nodes, base):
+    whole = (factories.STARTER / "weights/face_detection_yunet_2023mar.onnx").read_bytes()
+    (detector,) = load(nodes, base, LOADERS[0], "x.onnx", lambda path: path.write_bytes(whole), "torch").args
+    assert detector.engine == "torch, cpu"
+    assert sum(weight.numel() for weight in detector.patcher.model.parameters()) > 50_000
+    faces, _, count = nodes["LikenessDetectFaces"].execute(detector, factories.read_photo("astronaut"), 0.7).args
+    assert (count, len(faces)) == (1, 1)
