@@ -1,7 +1,12 @@
 """The ComfyUI binding: one module per task, each listing its NODES."""
 
 import logging
+import os
+import shutil
+import tempfile
+from pathlib import Path
 
+import folder_paths
 from comfy_api.latest import ComfyExtension, io
 
 from . import detect, embed, faces, landmark
@@ -9,9 +14,31 @@ from . import detect, embed, faces, landmark
 TASKS = (faces, detect, landmark, embed)
 
 
+STARTER = Path(__file__).parents[1] / "models_manifest/starter"
+MEDIA = (".png", ".jpg", ".mp4")
+REFUSED = os.environ.get("LIKENESS_EXAMPLES") == "0"
+
+
 class LikenessExtension(ComfyExtension):
+    async def on_load(self) -> None:
+        if not REFUSED:
+            copy_examples(Path(folder_paths.get_input_directory()))
+
     async def get_node_list(self) -> list[type[io.ComfyNode]]:
         return [node for task in TASKS for node in task.NODES if is_sound(node)]
+
+
+def copy_examples(folder: Path) -> None:
+    """Put the shipped photos and clip into the input folder, for workflows to run on; what is there stays."""
+    for source in sorted(path for path in STARTER.rglob("*") if path.suffix in MEDIA):
+        path = folder / f"likeness_{source.name}"
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            if not path.exists():
+                with tempfile.TemporaryDirectory(prefix=".likeness-", dir=folder) as part:
+                    Path(shutil.copyfile(source, Path(part, path.name))).rename(path)  # nobody sees half of it
+        except OSError as error:
+            logging.info("Likeness: %s is not in the input folder: %s", path.name, error)
 
 
 def is_sound(node: type[io.ComfyNode]) -> bool:
