@@ -85,7 +85,7 @@ def test_a_truncated_graph_is_to_be_got_again(nodes, base):
 
 def test_a_graph_of_another_task_says_what_it_gives(nodes, base):
     whole = (factories.STARTER / "weights/dlib_face_resnet_v1_fp16w.onnx").read_bytes()
-    with pytest.raises(ValueError, match="Not a graph of yunet.*: its outputs are embedding"):
+    with pytest.raises(ValueError, match=r"Not a graph of yunet.*: its outputs are embedding"):
         load(nodes, base, LOADERS[0], "x.onnx", lambda path: path.write_bytes(whole))
 
 
