@@ -42,9 +42,14 @@ class Model(nn.Module):
         return "onnxruntime" if isinstance(self.runner, Session) else "torch"
 
     @property
+    def device(self) -> torch.device:
+        """Where it computes."""
+        return self.runner.device
+
+    @property
     def provider(self) -> str:
-        """Where it runs: onnxruntime's provider, or torch's device."""
-        return self.runner.provider if isinstance(self.runner, Session) else str(self.runner.device)
+        """Onnxruntime's name for where it computes; in torch the device's."""
+        return self.runner.provider if isinstance(self.runner, Session) else str(self.device)
 
     def describe(self) -> str:
         """Engine and provider for people: "onnxruntime, CPUExecutionProvider"."""

@@ -46,7 +46,7 @@ class Session:
     """
 
     def __init__(self, graph: Graph, device: str) -> None:
-        self.provider = provider_for(device)
+        self.provider, self.device = provider_for(device), torch.device(device)
         import onnxruntime
 
         options = onnxruntime.SessionOptions()
