@@ -35,12 +35,13 @@ class BlazeFace(nn.Module):
         super().__init__()
         self.model = model
 
-    def detect(self, image: Tensor, threshold: float = 0.5) -> Faces:
+    def detect(self, image: Tensor, threshold: float = 0.5, size: int = SIDE) -> Faces:
         """The faces of each image, the surest first.
 
         Args:
             image: (B, H, W, 3) RGB in [0, 1].
             threshold: The least score, in [0, 1].
+            size: Makes no difference here: the network sees 128 pixels and no other number.
         """
         height, width = image.shape[1:3]
         x, offset, scale = letterbox(image)

@@ -44,10 +44,10 @@ class YuNet(nn.Module):
         if not len(image):
             return Faces.empty(image_size)
         x, ratio = resize(image, size)
-        together = (
-            1 if self.model.device.type == "cpu" else len(x)
-        )  # at 640, 46 ms a picture alone, 55 in a batch of 16
-        parts = [decode(self.model(part), len(part), x.shape[2:]) for part in (x.flip(1) * 255).split(together)]  # BGR
+        # One by one on the CPU: at 640 a picture takes 46 ms alone and 55 in a batch of 16.
+        together = 1 if self.model.device.type == "cpu" else len(x)
+        bgr = torch.split(x.flip(1) * 255, together)
+        parts = [decode(self.model(part), len(part), x.shape[2:]) for part in bgr]
         score, box, points = (torch.cat(column) for column in zip(*parts, strict=True))
         rows = [_pick(*one, threshold) for one in zip(score, box, strict=True)]
         counts = torch.tensor([len(row) for row in rows])
@@ -89,7 +89,7 @@ def decode(out: dict[str, Tensor], count: int, size: Sequence[int]) -> tuple[Ten
         centre, half = (cell + box[..., :2]) * stride, box[..., 2:].exp() * stride / 2
         scores.append((cls * obj)[..., 0].clamp(0, 1).sqrt())
         boxes.append(torch.cat([centre - half, centre + half], -1))
-        points.append((kps.unflatten(-1, (5, 2)) + cell[:, None]) * stride)
+        points.append((kps.reshape(count, -1, 5, 2) + cell[:, None]) * stride)
     return torch.cat(scores, 1), torch.cat(boxes, 1), torch.cat(points, 1)
 
 
