@@ -1,40 +1,34 @@
-"""The README's table of weights, from the manifest: ``python tests/readme_table.py`` writes it again."""
+"""The README's table of weights, from the manifest: ``python -m tests.readme_table`` writes it again."""
 
-import json
 from pathlib import Path
 
-ROOT = Path(__file__).parents[1]
-README = ROOT / "README.md"
+from likeness.manifest import Manifest, Model, read_manifests
+
+README = Path(__file__).parents[1] / "README.md"
 START, END = "<!-- weights: written by tests/readme_table.py -->", "<!-- end of weights -->"
+PLACES = {
+    "bundled": "this pack",
+    "hub": "Hugging Face",
+    "https": "a download",
+    "release": "a release",
+    "manual": "you, by hand",
+}
 
 
 def table() -> str:
-    """A line per set of weights, those that come with the pack first."""
-    lines = [
-        "| task | system | weights | size | licence of code / weights | commercial use | comes from |",
-        "|--" * 7 + "|",
-    ]
-    entries = [
-        json.loads(path.read_text(encoding="utf-8")) for path in sorted((ROOT / "models_manifest").glob("*.json"))
-    ]
-    rows = [_row(entry, model) for entry in entries for model in entry["models"]]
-    return "\n".join(
-        [*lines, *(f"| {' | '.join(row)} |" for row in sorted(rows, key=lambda row: (row[-1] != PACK, row)))]
-    )
+    """A line per set of weights whose system is built, those that come with the pack first."""
+    rows = [row(system, model) for system in read_manifests() if system.module for model in system.models]
+    rows.sort(key=lambda cells: (cells[-1] != PLACES["bundled"], cells))
+    head = ("task", "system", "weights", "size", "licence of code / weights", "commercial use", "comes from")
+    return "\n".join(f"| {' | '.join(cells)} |" for cells in [head, ("--",) * len(head), *rows])
 
 
-PACK = "this pack"
-PLACES = {"bundled": PACK, "hub": "Hugging Face", "https": "a download", "release": "a release", "manual": "you"}
-
-
-def _row(entry: dict, model: dict) -> tuple[str, ...]:
-    sizes = [file["bytes"] for file in model["files"]]
-    size = f"{sum(sizes) / 1e6:.1f} MB" if None not in sizes else "not published"
-    licences = f"{model['code_license']} / {model['weights_license']}"
-    place = PLACES[model["files"][0]["sources"][0]["kind"]]
-    title = f"[{entry['title']}]({entry['paper']})" if entry["paper"] else entry["title"]
-    task = (entry["module"] or "").split("/")[0]
-    return task, title, f"`{model['id']}`", size, licences, model["commercial"], place
+def row(system: Manifest, model: Model) -> tuple[str, ...]:
+    sizes = [file.bytes for file in model.files]
+    size = "not published" if None in sizes else f"{sum(sizes) / 1e6:.1f} MB"
+    licences = f"{model.code_license} / {model.weights_license}"
+    place = PLACES[model.files[0].sources[0].kind]
+    return system.task, f"[{system.title}]({system.paper})", f"`{model.id}`", size, licences, model.commercial, place
 
 
 def with_table(text: str) -> str:

@@ -17,6 +17,8 @@ FLAGS = ("--no-sandbox", "--no-first-run", *(f"--disable-{part}" for part in QUI
 WEBGL = ("--use-gl=angle", "--use-angle=swiftshader", "--enable-unsafe-swiftshader")  # the 3D viewer needs it
 SETTINGS = {
     "Comfy.TutorialCompleted": True,  # or a dialogue asks the newcomer to pick a template
+    "Comfy.ColorPalette": "dark",
+    "Comfy.VueNodes.Enabled": False,
     "Comfy.Workflow.Persist": False,
     "Comfy.Minimap.Visible": False,
     "LiteGraph.Canvas.MinFontSizeForLOD": 0,  # or a whole workflow in view shows no words

@@ -13,6 +13,7 @@ import uuid
 from pathlib import Path
 from typing import Any
 
+import av
 from PIL import Image
 
 from .browser import Canvas, chromium
@@ -38,10 +39,17 @@ def save(canvas: Canvas, name: str) -> dict[str, Any]:
     return canvas.build({"id": str(uuid.uuid5(uuid.NAMESPACE_URL, f"likeness/{name}")), **describe(name).to_json()})
 
 
+def middle_frame(path: Path) -> Image.Image:
+    """Of a video; of a picture itself."""
+    with av.open(str(path)) as container:
+        frames = list(container.decode(video=0))
+    return frames[len(frames) // 2].to_image()
+
+
 def thumbnail(graph: Graph, run: dict[str, Any], base: Path) -> Image.Image:
     """The pictures that a run's chosen nodes show, side by side."""
     shown = [run["outputs"][str(graph.numbers()[id(node)] + 1)]["images"][0] for node in graph.pictures]
-    pictures = [Image.open(base / file["type"] / file["subfolder"] / file["filename"]) for file in shown]
+    pictures = [middle_frame(base / file["type"] / file["subfolder"] / file["filename"]) for file in shown]
     pictures = [picture.resize((round(picture.width * HEIGHT / picture.height), HEIGHT)) for picture in pictures]
     sheet = Image.new("RGB", (sum(picture.width for picture in pictures), HEIGHT))
     for number, picture in enumerate(pictures):

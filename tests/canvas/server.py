@@ -2,7 +2,6 @@
 
 import json
 import os
-import shutil
 import socket
 import subprocess
 import time
@@ -40,8 +39,6 @@ def comfyui(base: Path, pack: Path = PACK) -> Iterator[str]:
     for folder in FOLDERS:
         (base / folder).mkdir(parents=True, exist_ok=True)
     (base / "custom_nodes/ComfyUI-Likeness").symlink_to(pack)
-    for photo in (PACK / "models_manifest/starter/photos").iterdir():
-        shutil.copy(photo, base / "input" / f"likeness_{photo.name}")
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
@@ -58,11 +55,15 @@ def comfyui(base: Path, pack: Path = PACK) -> Iterator[str]:
         process.wait(timeout=30)
 
 
-def fetch(address: str, path: str, body: Any = None) -> Any:
+def read(address: str, path: str, body: bytes | None = None) -> bytes:
     """What the server answers to GET, or to POST of ``body``."""
-    data = None if body is None else json.dumps(body).encode()
-    with urllib.request.urlopen(urllib.request.Request(address + path, data=data), timeout=30) as answer:
-        text = answer.read()
+    with urllib.request.urlopen(urllib.request.Request(address + path, data=body), timeout=30) as answer:
+        return answer.read()
+
+
+def fetch(address: str, path: str, body: Any = None) -> Any:
+    """The same in JSON."""
+    text = read(address, path, None if body is None else json.dumps(body).encode())
     return json.loads(text) if text else None
 
 

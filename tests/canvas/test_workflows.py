@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from canvas import save_workflow
+from canvas.server import read
 
 ROOT = Path(__file__).parents[2]
 WORKFLOWS = sorted((ROOT / "workflows").glob("*.json"))
@@ -41,11 +42,27 @@ def test_a_workflow_comes_back_from_the_canvas_with_the_same_values(page, path):
     assert again == {node["id"]: node.get("widgets_values_named") for node in saved["nodes"]}
 
 
-def test_the_template_browser_lists_every_workflow_with_its_thumbnail(address):
-    from canvas.server import fetch
+def test_a_newcomer_opens_a_workflow_from_the_template_browser(page):
+    page.open()
+    page.page.evaluate("() => app.extensionManager.command.execute('Comfy.BrowseTemplates')")
+    page.page.get_by_text("ComfyUI-Likeness", exact=True).click()
+    cards = page.page.locator("[data-testid^=template-workflow-]")
+    page.page.wait_for_function(
+        "count => document.querySelectorAll(`[data-testid^=template-workflow-] img`).length == count",
+        arg=len(WORKFLOWS),
+    )
+    page.screenshot(ROOT / "demo/canvas/templates.png")
+    assert {text.split()[-1] for text in cards.all_inner_texts()} == {path.stem for path in WORKFLOWS}
+    assert all(cards.locator("img").evaluate_all("images => images.map(image => image.naturalWidth)"))
+    cards.first.click()
+    page.page.wait_for_function("app.graph.nodes.some(node => node.type.startsWith('Likeness'))")
+    assert not page.unknown_nodes()
+    assert not page.complaint()
 
-    assert sorted(fetch(address, "/workflow_templates")["ComfyUI-Likeness"]) == [path.stem for path in WORKFLOWS]
-    assert all(path.with_suffix(".jpg").is_file() for path in WORKFLOWS)
+
+@pytest.mark.parametrize("path", sorted(ROOT.glob("js/docs/*.md")), ids=lambda path: path.stem)
+def test_a_help_page_lies_where_the_canvas_looks_for_it(address, path):
+    assert read(address, f"/extensions/ComfyUI-Likeness/docs/{path.name}") == path.read_bytes()
 
 
 def test_every_description_is_saved():
