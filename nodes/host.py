@@ -13,6 +13,7 @@ from server import PromptServer
 from torch import Tensor, nn
 
 from ..likeness import onnx
+from ..likeness.fetch import WORKING
 from ..likeness.geometry import check_image
 from ..likeness.manifest import Model as Published
 from ..likeness.manifest import read_models
@@ -110,7 +111,7 @@ def list_models(folder: str, systems: Systems) -> list[str]:
     published = published_models(systems)
     theirs = {file.name for model in published.values() for file in model.files}
     files = {name.replace("\\", "/") for name in folder_paths.get_filename_list(folder)}
-    return [*published, *sorted(files - theirs)]
+    return [*published, *sorted(name for name in files - theirs if not name.endswith(WORKING))]
 
 
 def find_model(folder: str, choice: str, systems: Systems) -> list[str]:
