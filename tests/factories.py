@@ -38,13 +38,30 @@ def people(count: int) -> Tensor:
     return torch.cat(halves + [torch.full((1, 512, 400, 3), 0.5)] * (2 - count), 2)
 
 
-def write_base(root: Path) -> Path:
-    """A ComfyUI base folder with no models and the photos as inputs."""
+def write_base(root: Path, clip_frames: int | None = None) -> Path:
+    """A ComfyUI base folder with no models, and the photos and clips as inputs, cut to so many frames."""
     for folder in ("input", "models", "output", "temp", "user", "custom_nodes"):
         (root / folder).mkdir(parents=True, exist_ok=True)
-    for name, path in PHOTOS.items():
-        shutil.copy(path, root / "input" / f"likeness_{name}{path.suffix}")
+    for path in [*PHOTOS.values(), *STARTER.glob("clips/*.mp4")]:
+        target = root / "input" / f"likeness_{path.name}"
+        if clip_frames and path.suffix == ".mp4":
+            cut(path, target, clip_frames)
+        else:
+            shutil.copy(path, target)
     return root
+
+
+def cut(source: Path, target: Path, frames: int) -> None:
+    """The first frames of a video."""
+    import av
+
+    with av.open(str(source)) as given, av.open(str(target), "w") as made:
+        video = given.streams.video[0]
+        stream = made.add_stream("h264", rate=video.average_rate, options={"crf": "12"})
+        stream.width, stream.height, stream.pix_fmt = video.width, video.height, "yuv420p"
+        for frame, _ in zip(given.decode(video), range(frames), strict=False):
+            made.mux(stream.encode(frame.reformat(format="yuv420p")))
+        made.mux(stream.encode(None))
 
 
 def compare_prompt() -> dict:

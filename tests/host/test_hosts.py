@@ -1,52 +1,117 @@
-"""ComfyUI itself: our nodes load there, and give what they give on the stand-ins."""
+"""Our nodes and workflows give on ComfyUI what they give on the stand-ins."""
 
 import json
-import os
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 
 import factories
-from headless import PACK
-from headless.__main__ import choose_host
+from headless import PACK, WorkflowError, workflow
+from headless.settings import assign
+from same import assert_same_records
 
 
-@pytest.fixture(scope="session")
-def base(tmp_path_factory):
-    from headless import comfyui
-
-    if choose_host() is not comfyui:
-        pytest.skip("set COMFYUI_PATH, and COMFYUI_PYTHON to its interpreter, and run with that")
-    return tmp_path_factory.mktemp("base")
-
-
-@pytest.fixture(scope="session")
-def session(base):
-    """ComfyUI in this process."""
-    from headless import comfyui
-
-    return comfyui.start(factories.write_base(base))
+def test_both_hosts_serve_the_same_node_info(session, standins):
+    ours = {name: theirs for name, theirs in standins["nodes"].items() if name.startswith("Likeness")}
+    assert len(ours) > 5
+    for name, theirs in ours.items():
+        info = json.loads(json.dumps(session.info(name)))
+        assert {**info, "python_module": None} == {**theirs, "python_module": None}, name
 
 
-def on_standins(base: Path, *command: str) -> dict:
-    """What ``headless`` prints in a process of its own that finds no ComfyUI."""
-    call = [sys.executable, "-m", "headless", "--base", str(base), *command]
-    done = subprocess.run(call, cwd=PACK, env={**os.environ, "COMFYUI_PATH": ""}, capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr
-    return json.loads(done.stdout)
+def test_a_core_node_has_no_input_or_output_that_comfyuis_has_not(session, standins):
+    core = {name: theirs for name, theirs in standins["nodes"].items() if not name.startswith("Likeness")}
+    assert len(core) == 10
+    for name, theirs in core.items():
+        ours = session.info(name)
+        assert theirs["display_name"] == ours["display_name"], name
+        assert theirs["output_node"] == ours["output_node"], name
+        assert theirs["output"] == list(ours["output"])[: len(theirs["output"])], name
+        for path, socket in every_socket(theirs).items():
+            assert socket.kind in every_socket(ours)[path].kind.split(","), (name, path)
 
 
-def test_both_hosts_serve_the_same_node_info(session, base):
-    for name, theirs in on_standins(base, "nodes").items():
-        ours = json.loads(json.dumps(session.info(name)))
-        assert {**ours, "python_module": None} == {**theirs, "python_module": None}, name
+def every_socket(info: dict) -> dict[str, workflow.Socket]:
+    """Also those that dynamic choices bring."""
+    found: dict[str, workflow.Socket] = {}
+
+    def add(groups: dict, prefix: str) -> None:
+        for group in ("required", "optional"):
+            for name, (kind, options) in groups.get(group, {}).items():
+                found[prefix + name] = workflow.Socket(kind, options, group == "required")
+                for option in options["options"] if kind == workflow.DYNAMIC else ():
+                    add(option["inputs"], f"{prefix}{name}={option['key']}.")
+
+    add(info["input"], "")
+    return found
 
 
-def test_both_hosts_give_the_same_values(session, base):
-    file = base / "prompt.json"
+def test_a_workflow_has_the_same_api_format_on_both_hosts(session, standins, workflow_file):
+    ours = assign(workflow.to_api(workflow.read(workflow_file), session.info), session.info, [], bring=str)
+    assert ours == standins["workflows"][workflow_file.stem]["api"]
+
+
+def test_a_workflow_gives_the_same_on_both_hosts(expected, standins, workflow_file):
+    assert_same_records(expected(workflow_file), standins["workflows"][workflow_file.stem]["fp32"])
+
+
+def test_a_workflow_gives_the_same_with_half_precision_between_nodes(
+    on_comfyui, standins, comfy, monkeypatch, workflow_file
+):
+    monkeypatch.setattr(comfy.args, "fp16_intermediates", True)
+    assert_same_records(on_comfyui(workflow_file), standins["workflows"][workflow_file.stem]["fp16"])
+
+
+def test_a_workflow_gives_the_same_with_half_its_networks_loaded(
+    on_comfyui, expected, comfy, monkeypatch, workflow_file
+):
+    whole, loaded = expected(workflow_file), []
+
+    def load_half(patcher):
+        patcher.detach()
+        patcher.partially_load(patcher.load_device, patcher.model_size() // 2)
+        loaded.append(patcher)
+
+    monkeypatch.setattr(comfy.model_management, "load_model_gpu", load_half)
+    assert_same_records(on_comfyui(workflow_file), whole)
+    assert loaded
+
+
+@pytest.mark.parametrize(
+    ("node", "name", "value", "message"),
+    [
+        ("5", "image", ["3", 0], "Node 5 .*: expected IMAGE for image, got LIKENESS_DETECTOR"),
+        ("5", "image", ["99", 0], "Node 5 .*: expected image from node 99, which is not there"),
+        ("5", "threshold", 8, r"Node 5 .*: threshold: expected 0\.0 to 1\.0, got 8"),
+        ("3", "model", "who", "Node 3 .* got who"),
+        ("1", "image", "nowhere.png", "Node 1 .*: Invalid image file: nowhere.png"),
+        ("1", "image", "broken.png", r"Node 1 .*: expected a picture, got broken\.png, which cannot be read"),
+        ("6", "detector", ["10", 0], "Expected no cycle, got .*10 > 6 > 10"),
+    ],
+)
+def test_what_is_wrong_is_said_in_the_stand_ins_words(session, base, node, name, value, message):
+    (base / "input/broken.png").write_bytes(b"\x89PNG\r\n\x1a\n" + bytes(100))
+    broken = factories.compare_prompt()
+    broken[node]["inputs"][name] = value
+    with pytest.raises(WorkflowError, match=message):
+        session.run(broken)
+
+
+def test_a_missing_input_is_named(session):
+    broken = factories.compare_prompt()
+    del broken["8"]["inputs"]["b"]
+    with pytest.raises(WorkflowError, match=r"Node 8 .*: expected a value for b, got none"):
+        session.run(broken)
+
+
+def test_the_command_line_answers_with_one_json_object(base, tmp_path):
+    file = tmp_path / "prompt.json"
     file.write_text(json.dumps(factories.compare_prompt()))
-    theirs, ours = on_standins(base, "run", str(file)), session.run(factories.compare_prompt())
-    assert ours.keys() == theirs.keys()
-    assert float(ours["9"]["text"][0]) == pytest.approx(float(theirs["9"]["text"][0]), abs=1e-4)
+    call = [sys.executable, "-m", "headless", "run", str(file), "--json", "--base", str(base)]
+    call += ["--output", str(tmp_path / "out")]
+    done = subprocess.run(call, cwd=PACK, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert "Host: headless.comfyui" in done.stderr
+    (record,) = json.loads(done.stdout)["outputs"]
+    assert record == {"node": "PreviewAny", "id": "9", "kind": "number", "value": pytest.approx(0.67, abs=0.02)}

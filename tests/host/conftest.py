@@ -1,0 +1,82 @@
+"""ComfyUI itself: in this process, as a server, and the stand-ins in a process of their own beside it."""
+
+import functools
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+
+import factories
+from headless import PACK, workflow
+from headless.__main__ import choose_host
+
+WORKFLOWS = sorted((PACK / "workflows").glob("*.json"))
+CLIP_FRAMES = 8  # of the shipped clip: enough to move, few enough to wait for
+
+
+def pytest_generate_tests(metafunc):
+    if "workflow_file" in metafunc.fixturenames:
+        metafunc.parametrize("workflow_file", WORKFLOWS, ids=lambda path: path.stem)
+
+
+@pytest.fixture(scope="session")
+def base(tmp_path_factory) -> Path:
+    """A base folder without models; the clips in its input folder are short."""
+    from headless import comfyui
+
+    if choose_host() is not comfyui:
+        pytest.skip("set COMFYUI_PATH, and COMFYUI_PYTHON to its interpreter, and run with that")
+    return factories.write_base(tmp_path_factory.mktemp("base"), CLIP_FRAMES)
+
+
+@pytest.fixture(scope="session")
+def session(base):
+    """ComfyUI in this process."""
+    from headless import comfyui
+
+    return comfyui.start(base)
+
+
+@pytest.fixture
+def comfy(session):
+    """What of ComfyUI a test changes for a while."""
+    import comfy.model_management
+    from comfy.cli_args import args
+
+    return SimpleNamespace(args=args, model_management=comfy.model_management)
+
+
+@pytest.fixture(scope="session")
+def on_comfyui(session, tmp_path_factory) -> Callable[..., list[dict]]:
+    """The records of a workflow on ComfyUI."""
+    from headless import outputs
+
+    def run(path: Path) -> list[dict]:
+        prompt = workflow.to_api(workflow.read(path), session.info)
+        with outputs.stage(tmp_path_factory.mktemp("comfyui")) as stage:
+            with stage:
+                shown = session.run(prompt)
+            return stage.deliver(prompt, shown, session.info)
+
+    return run
+
+
+@pytest.fixture(scope="session")
+def expected(on_comfyui) -> Callable[[Path], list[dict]]:
+    """The same, run once for all tests that compare with it."""
+    return functools.cache(on_comfyui)
+
+
+@pytest.fixture(scope="session")
+def standins(base, tmp_path_factory) -> dict:
+    """Nodes, and workflows with their records, from a process that finds no ComfyUI."""
+    script = Path(__file__).with_name("on_standins.py")
+    given = [sys.executable, str(script), str(base), str(tmp_path_factory.mktemp("standins"))]
+    done = subprocess.run(given, env={**os.environ, "COMFYUI_PATH": ""}, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)
