@@ -26,6 +26,7 @@ class System:
     keys: tuple[str, ...]  # tensors that all its official checkpoints have and no other system's do
     hparams: Callable[[StateDict], dict[str, Any]]  # the network's arguments, read off tensor shapes
     network: type[nn.Module]
+    unused: tuple[str, ...] = ()  # how the names of tensors begin that the network leaves: of training, of others
 
 
 @dataclass(frozen=True)
@@ -66,7 +67,7 @@ def build(state_dict: StateDict, systems: Iterable[System | OnnxSystem]) -> nn.M
     """Build the network that a checkpoint belongs to.
 
     The network is made on the meta device and takes over the checkpoint's own tensors, so nothing is
-    initialised in vain or allocated twice. It runs in float32.
+    initialised in vain or allocated twice. It runs in float32, its weights without gradients.
 
     Args:
         state_dict: Tensors by name, as published; left unchanged.
@@ -87,11 +88,12 @@ def build(state_dict: StateDict, systems: Iterable[System | OnnxSystem]) -> nn.M
         )
     with torch.device("meta"):
         network = system.network(**system.hparams(state_dict))
-    network.load_state_dict(state_dict, strict=True, assign=True)
-    computed = [name for name, buffer in network.named_buffers() if buffer.is_meta and name not in state_dict]
+    used = {name: tensor for name, tensor in state_dict.items() if not name.startswith(system.unused)}
+    network.load_state_dict(used, strict=True, assign=True)
+    computed = [name for name, buffer in network.named_buffers() if buffer.is_meta and name not in used]
     if computed:
         raise RuntimeError(f"{system.name} computes {computed[0]} in its constructor; compute it in forward.")
-    return network.float().eval()
+    return network.float().eval().requires_grad_(False)
 
 
 def count(state_dict: StateDict, prefix: str) -> int:

@@ -7,18 +7,10 @@ import torch
 
 from likeness import detect, embed, landmark
 from likeness.weights import UnsupportedCheckpointError, build
+from seeding import read_layout
 
 SYSTEMS = [*detect.SYSTEMS, *embed.SYSTEMS, *landmark.SYSTEMS]
 CHECKPOINTS = sorted(Path(__file__).with_name("checkpoints").glob("*/*.tsv"))
-
-
-def read_layout(path: Path) -> dict[str, torch.Tensor]:
-    """Tensors without storage, from lines of name, dtype and shape."""
-    rows = (line.split("\t") for line in path.read_text().splitlines())
-    return {
-        name: torch.empty([int(n) for n in shape.split()], dtype=getattr(torch, dtype), device="meta")
-        for name, dtype, shape in rows
-    }
 
 
 def test_an_unknown_checkpoint_says_what_it_holds():
@@ -28,10 +20,10 @@ def test_an_unknown_checkpoint_says_what_it_holds():
 
 @pytest.mark.parametrize("path", CHECKPOINTS, ids=lambda path: path.stem)
 def test_official_checkpoint_loads_unchanged(path):
-    build(read_layout(path), SYSTEMS)
+    build(read_layout(path)[0], SYSTEMS)
 
 
 @pytest.mark.parametrize("path", CHECKPOINTS, ids=lambda path: path.stem)
 def test_exactly_one_system_recognises_it(path):
-    layout = read_layout(path)
+    layout, _ = read_layout(path)
     assert [s.name for s in SYSTEMS if all(key in layout for key in s.keys)] == [path.parent.name]

@@ -8,16 +8,17 @@ image's. Source of the names: mediapipe, face_mesh_connections.py; of the shape:
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
 from itertools import pairwise
-from typing import Annotated, Any
+from typing import Annotated
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from ..manifest import FOLDER
+from ..onnx.proto import fields
 from ..value import Value
 
 FILE = FOLDER / "starter/weights/geometry_pipeline_metadata_landmarks.binarypb"
@@ -71,18 +72,16 @@ class CanonicalFace(Value):
 @cache
 def canonical_face() -> CanonicalFace:
     """The canonical face of 468 points and 898 triangles."""
-    (_, mesh), *rest = [(number, value) for number, value in _fields(FILE.read_bytes()) if number in (1, 2)]
-    buffers: dict[int, list[Any]] = {3: [], 4: []}
-    for number, value in _fields(mesh):
-        if number in buffers:
-            buffers[number].append(value)
-    floats = struct.unpack(f"<{len(buffers[3])}f", b"".join(buffers[3]))
-    columns = torch.tensor(floats).reshape(MESH_POINTS, 5)
+    data = FILE.read_bytes()
+    mesh = next(value for _, value in fields(data, 1))
+    columns = np.frombuffer(b"".join(value for _, value in fields(mesh, 3)), "<f4").reshape(MESH_POINTS, 5)
+    triangles = torch.tensor([value for _, value in fields(mesh, 4)]).reshape(-1, 3)
     weights = torch.zeros(MESH_POINTS)
-    for _, pair in rest:
-        one = dict(_fields(pair))
+    for _, pair in fields(data, 2):
+        one = dict(fields(pair))
         weights[one.get(1, 0)] = struct.unpack("<f", one[2])[0]
-    return CanonicalFace(columns[:, :3], columns[:, 3:], torch.tensor(buffers[4]).reshape(-1, 3), weights)
+    numbers = torch.tensor(columns)
+    return CanonicalFace(numbers[:, :3], numbers[:, 3:], triangles, weights)
 
 
 @cache
@@ -118,27 +117,3 @@ def ring_edges(ring: tuple[int, ...]) -> frozenset[tuple[int, int]]:
 def line_edges(line: tuple[int, ...]) -> frozenset[tuple[int, int]]:
     """The edges of an open line."""
     return frozenset(pairwise(line))
-
-
-def _fields(data: bytes) -> Iterator[tuple[int, Any]]:
-    """Number and value of each field of a protobuf message: an integer, or bytes."""
-    at = 0
-
-    def varint() -> int:
-        nonlocal at
-        value = shift = 0
-        while True:
-            byte, at = data[at], at + 1
-            value |= (byte & 127) << shift
-            if byte < 128:
-                return value
-            shift += 7
-
-    while at < len(data):
-        number, wire = divmod(varint(), 8)
-        if wire == 0:
-            yield number, varint()
-        else:
-            size = {1: 8, 5: 4}.get(wire) or varint()
-            yield number, data[at : at + size]
-            at += size

@@ -16,7 +16,6 @@ from ..types import Faces, Landmarks
 from ..weights import OnnxSystem
 from . import roi
 from .canonical import LEFT_EYE, MESH_POINTS, POINTS, RIGHT_EYE
-from .procrustes import camera_matrix
 
 SIDE = 192  # pixels of the crop that the networks see
 # The points that each refinement gives, in its order. Source: mediapipe, face_landmarks_model_loader's graph options.
@@ -102,15 +101,7 @@ class MediaPipeMesh(nn.Module):
             image: (B, H, W, 3) RGB in [0, 1].
             faces: The faces in these images; boxes are enough.
         """
-        points, mesh, presence = roi.find_mesh(image, faces, SIDE, self.run)
-        return Landmarks(
-            faces,
-            self.scheme,
-            points,
-            score=presence[:, None].expand(points.shape[:2]),
-            mesh=mesh,
-            matrix=camera_matrix(points, faces.image_size),
-        )
+        return roi.to_landmarks(faces, self.scheme, *roi.find_mesh(image, faces, SIDE, self.run))
 
     def run(self, crops: Tensor) -> tuple[Tensor, Tensor]:
         """(N, P, 3) points in pixels of (N, 192, 192, 3) crops, and (N,) how surely each shows a face, in [0, 1]."""

@@ -8,8 +8,9 @@ import torch
 from torch import Tensor
 
 from ..geometry import check_image, cut, invert
-from ..types import Faces
+from ..types import Faces, Landmarks
 from .canonical import LEFT_EYE_CORNERS, MESH_POINTS, RIGHT_EYE_CORNERS
+from .procrustes import camera_matrix
 
 SCALE = 1.5  # of the square to the face; source: mediapipe, face_landmark_front's region of interest
 Run = Callable[[Tensor], tuple[Tensor, Tensor]]  # (N, S, S, 3) crops to (N, P, 3) points and (N,) presence
@@ -49,6 +50,12 @@ def find_mesh(image: Tensor, faces: Faces, side: int, run: Run) -> tuple[Tensor,
     check_image(image, faces)
     points, *_ = _look(image, faces, around_faces(faces, side), side, run)
     return _look(image, faces, around_points(points, side), side, run)
+
+
+def to_landmarks(faces: Faces, scheme: str, points: Tensor, mesh: Tensor, presence: Tensor) -> Landmarks:
+    """What ``find_mesh`` found, as landmarks of these faces."""
+    matrix = camera_matrix(points, faces.image_size)
+    return Landmarks(faces, scheme, points, presence[:, None].expand(points.shape[:2]), mesh=mesh, matrix=matrix)
 
 
 def _look(image: Tensor, faces: Faces, matrix: Tensor, side: int, run: Run) -> tuple[Tensor, Tensor, Tensor]:
