@@ -1,5 +1,5 @@
 // Builds a described graph (graph.py) on the open canvas and gives what Save would write.
-async ({ id, nodes, columns }) => {
+async ({ id, nodes, columns, frames }) => {
   const { app } = await import('/scripts/app.js')
   const GAP = 60 // below a node: Nodes 2.0 draws it higher than it is said to be
   const MARGIN = 20 // around a frame's nodes
@@ -45,24 +45,29 @@ async ({ id, nodes, columns }) => {
   for (let lane = 0; lane < lanes; lane++) {
     const followed = columns.filter((column) => column.lanes.length > lane + 1)
     const heights = followed.map(({ top, lanes }) => lanes[lane].reduce((y, i) => y + room(built[i]), lane ? 0 : top))
-    starts.push(starts[lane] + Math.max(0, ...heights))
+    starts.push(starts[lane] + Math.max(0, ...heights) + 3 * MARGIN) // room for a frame's title
   }
   let x = 0
-  for (const { title, top, lanes } of columns) {
-    let y = 0
+  for (const { top, lanes } of columns) {
     lanes.forEach((lane, number) => {
-      y = starts[number] + (number ? 0 : top)
+      let y = starts[number] + (number ? 0 : top)
       for (const i of lane) {
         built[i].pos = [x, y]
         y += room(built[i])
       }
     })
-    const width = Math.max(...lanes.flat().map((i) => nodes[i].size[0]))
+    x += Math.max(...lanes.flat().map((i) => nodes[i].size[0])) + 4 * MARGIN
+  }
+  for (const { title, nodes } of frames) {
+    const inside = nodes.map((i) => built[i])
+    const left = Math.min(...inside.map((node) => node.pos[0])) - MARGIN
+    const right = Math.max(...inside.map((node) => node.pos[0] + node.size[0])) + MARGIN
     const frame = new LiteGraph.LGraphGroup(title)
-    frame.pos = [x - MARGIN, top - TITLE - MARGIN - frame.titleHeight]
-    frame.size = [width + 2 * MARGIN, y + MARGIN + frame.titleHeight - top]
+    const top = Math.min(...inside.map((node) => node.pos[1])) - TITLE - MARGIN - frame.titleHeight
+    const bottom = Math.max(...inside.map((node) => node.pos[1] + node.size[1])) + GAP
+    frame.pos = [left, top]
+    frame.size = [right - left, bottom - top]
     graph.add(frame)
-    x += width + 4 * MARGIN
   }
 
   app.canvas.ds.scale = 1 // it is saved, and would be another for another window

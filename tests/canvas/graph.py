@@ -8,7 +8,8 @@ from typing import Any
 
 # Room for what a node shows, in the canvas's units; others are as high as their widgets ask.
 WIDTH = 300
-HEIGHT = {"LoadImage": 340, "PreviewImage": 340, "SaveImage": 360, "PreviewAny": 90, "MarkdownNote": 160}
+HEIGHT = {"LoadImage": 340, "PreviewImage": 340, "SaveImage": 360, "PreviewAny": 90, "MarkdownNote": 200}
+LOADER = 150  # it shows its engine below its widgets
 
 
 @dataclass(frozen=True, eq=False)
@@ -31,7 +32,7 @@ class Node:
 
     def __init__(self, kind: str, title: str = "", size: tuple[int, int] | None = None, **inputs: Any) -> None:
         self.kind, self.title, self.inputs = kind, title, inputs
-        self.size = size or (WIDTH, HEIGHT.get(kind, 0))
+        self.size = size or (WIDTH, HEIGHT.get(kind, LOADER if kind.startswith("LikenessLoad") else 0))
 
     def __getitem__(self, output: str) -> Output:
         return Output(self, output)
@@ -42,17 +43,21 @@ def note(text: str, height: int = HEIGHT["MarkdownNote"]) -> Node:
     return Node("MarkdownNote", "Note", (WIDTH, height), text=text)
 
 
+def value(title: str, output: Output) -> Node:
+    """A number or a word that an output gives, under a title."""
+    return Node("PreviewAny", title, source=output)
+
+
 class Column:
-    """Nodes below each other, in a frame that bears the title.
+    """Nodes below each other.
 
     Args:
-        title: Of the frame.
         lanes: From top to bottom a node, or a tuple of them: all columns begin their second lane at one height.
         top: Room above, in the canvas's units, for links to pass.
     """
 
-    def __init__(self, title: str, *lanes: Node | tuple[Node, ...], top: int = 0) -> None:
-        self.title, self.top = title, top
+    def __init__(self, *lanes: Node | tuple[Node, ...], top: int = 0) -> None:
+        self.top = top
         self.lanes = [lane if isinstance(lane, tuple) else (lane,) for lane in lanes]
 
 
@@ -61,34 +66,36 @@ class Graph:
 
     Args:
         columns: The nodes.
+        frames: Titled frames around nodes that stand together.
         pictures: The output nodes whose pictures side by side become the workflow's thumbnail.
     """
 
-    def __init__(self, *columns: Column, pictures: tuple[Node, ...]) -> None:
-        self.columns, self.pictures = columns, pictures
+    def __init__(self, *columns: Column, frames: dict[str, tuple[Node, ...]], pictures: tuple[Node, ...]) -> None:
+        self.columns, self.frames, self.pictures = columns, frames, pictures
+        self.numbers = {id(node): number for number, node in enumerate(self)}
 
     def __iter__(self) -> Iterator[Node]:
         return (node for column in self.columns for lane in column.lanes for node in lane)
 
-    def numbers(self) -> dict[int, int]:
-        """The place of each node, by its Python identity; on the canvas its id is one more."""
-        return {id(node): i for i, node in enumerate(self)}
+    def number(self, node: Node) -> int:
+        """A node's place; on the canvas its id is one more."""
+        return self.numbers[id(node)]
 
     def to_json(self) -> dict[str, Any]:
         """What ``build.js`` takes: nodes by number."""
-        number = self.numbers()
         nodes = [
             {
                 "kind": node.kind,
                 "title": node.title,
                 "size": node.size,
                 "values": {k: v for k, v in node.inputs.items() if not isinstance(v, Output)},
-                "links": [[k, number[id(v.node)], v.name] for k, v in node.inputs.items() if isinstance(v, Output)],
+                "links": [[k, self.number(v.node), v.name] for k, v in node.inputs.items() if isinstance(v, Output)],
             }
             for node in self
         ]
         columns = [
-            {"title": c.title, "top": c.top, "lanes": [[number[id(node)] for node in lane] for lane in c.lanes]}
-            for c in self.columns
+            {"top": column.top, "lanes": [[self.number(node) for node in lane] for lane in column.lanes]}
+            for column in self.columns
         ]
-        return {"nodes": nodes, "columns": columns}
+        frames = [{"title": title, "nodes": [*map(self.number, inside)]} for title, inside in self.frames.items()]
+        return {"nodes": nodes, "columns": columns, "frames": frames}

@@ -48,7 +48,7 @@ def middle_frame(path: Path) -> Image.Image:
 
 def thumbnail(graph: Graph, run: dict[str, Any], base: Path) -> Image.Image:
     """The pictures that a run's chosen nodes show, side by side."""
-    shown = [run["outputs"][str(graph.numbers()[id(node)] + 1)]["images"][0] for node in graph.pictures]
+    shown = [run["outputs"][str(graph.number(node) + 1)]["images"][0] for node in graph.pictures]
     pictures = [middle_frame(base / file["type"] / file["subfolder"] / file["filename"]) for file in shown]
     pictures = [picture.resize((round(picture.width * HEIGHT / picture.height), HEIGHT)) for picture in pictures]
     sheet = Image.new("RGB", (sum(picture.width for picture in pictures), HEIGHT))
