@@ -10,6 +10,8 @@ CHI 2012.
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
+from dataclasses import replace
 from functools import cache
 
 import numpy as np
@@ -18,6 +20,8 @@ from numpy.typing import NDArray
 from scipy.linalg import solveh_banded
 from scipy.ndimage import gaussian_filter1d, minimum_filter1d
 from torch import Tensor
+
+from .types import Faces
 
 Array = NDArray[np.float64]
 
@@ -79,6 +83,43 @@ def smooth_causal(track: Tensor, rate: float, cutoff: float = 1.0, speed: float 
         hz = cutoff + speed * velocity.abs()
         result[frame] = torch.lerp(result[frame - 1], track[frame], share(hz)[0])
     return result
+
+
+def smooth_faces(faces: Faces, causal: bool = False, rate: float = 25.0) -> Faces:
+    """The same faces, boxes and points steady over the frames of each track.
+
+    A track is smoothed in pieces without gaps. Rows that bridge a gap (score 0) do not count as measured.
+
+    Args:
+        faces: With tracks, from ``track``.
+        causal: Each frame knows only those before it; else both sides count, without delay.
+        rate: Frames a second, for the causal filter.
+
+    Raises:
+        ValueError: The faces have no tracks.
+    """
+    if faces.track is None:
+        raise ValueError("Expected tracked faces, got faces without tracks: connect Track Faces first.")
+    centred = torch.cat([(faces.bbox[:, :2] + faces.bbox[:, 2:]) / 2, faces.bbox[:, 2:] - faces.bbox[:, :2]], 1)
+    points = faces.kps if faces.kps is not None else faces.bbox.new_zeros(len(faces), 0, 2)
+    columns = torch.cat([centred, points.flatten(1)], 1)
+    result = columns.clone()
+    for rows in _pieces(faces.track, faces.image_index):
+        piece = columns[rows]
+        result[rows] = smooth_causal(piece, rate) if causal else smooth(piece, faces.score[rows])
+    half = result[:, 2:4] / 2
+    bbox = torch.cat([result[:, :2] - half, result[:, :2] + half], 1)
+    kps = None if faces.kps is None else result[:, 4:].reshape(faces.kps.shape)
+    return replace(faces, bbox=bbox, kps=kps)
+
+
+def _pieces(track: Tensor, image_index: Tensor) -> Iterator[Tensor]:
+    """The rows of each run of consecutive frames of each track."""
+    for number in sorted(set(track.tolist())):
+        rows = torch.where(track == number)[0]
+        rows = rows[image_index[rows].argsort(stable=True)]
+        ends = torch.where(image_index[rows].diff() != 1)[0] + 1
+        yield from torch.tensor_split(rows, ends)
 
 
 def _adapt(columns: Array, weight: Array, seen: NDArray[np.bool_]) -> Array:

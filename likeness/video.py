@@ -117,10 +117,28 @@ class Writer:
     The sound and the time base of ``like`` are taken over; frames keep the times they are written with.
     """
 
-    def __init__(self, target: str | Path, like: Source | None = None, rate: Fraction = Fraction(25), crf: float = 17):
-        """``crf`` is H.264's quality: 0 is lossless, 17 looks it, 51 is worst."""
+    def __init__(
+        self,
+        target: str | Path,
+        like: Source | None = None,
+        rate: Fraction = Fraction(25),
+        crf: float = 17,
+        start: float = 0.0,
+        duration: float = 0.0,
+    ) -> None:
+        """A file to be.
+
+        Args:
+            target: The .mp4.
+            like: The video whose sound and time base are taken over.
+            rate: Frames a second.
+            crf: H.264's quality: 0 is lossless, 17 looks it, 51 is worst.
+            start: Seconds of ``like`` that are left out at the beginning, as for ``read``.
+            duration: Seconds of ``like`` that are taken, all by default.
+        """
         self.target, self.part = Path(target), Path(f"{target}.part")
         self.like, self.rate, self.crf = like, rate, crf
+        self.start, self.stop = start, start + duration if duration else float("inf")
         self.count, self._last = 0, -1
 
     def __enter__(self) -> Writer:
@@ -136,7 +154,7 @@ class Writer:
             if self._stream is None:
                 self._begin(frame.shape[0], frame.shape[1])
             picture = av.VideoFrame.from_ndarray(_bytes(frame), format="rgb24")
-            time = Fraction(self.count) / self.rate if times is None else times[number]
+            time = Fraction(self.count) / self.rate if times is None else times[number] - Fraction(self.start)
             base = self._stream.codec_context.time_base
             self._last = max(self._last + 1, round(time / base))  # two frames never share a time
             picture.pts, picture.time_base = self._last, base
@@ -183,19 +201,30 @@ class Writer:
             return
         source, target = self._sound
         copied = source.codec_context.name in MP4_AUDIO
+        early = round(self.start / source.time_base) if self.start else 0
         for packet in self._source.demux(source):
+            time = None if packet.pts is None else float(packet.pts * source.time_base)
+            if time is not None and (time >= self.stop or (self.start and time < self.start)):
+                continue  # from second 0 on, what lies before it is the encoder's own lead
             if copied and packet.dts is not None:
-                packet.stream = target
+                packet.pts, packet.dts, packet.stream = packet.pts - early, packet.dts - early, target
                 self._container.mux(packet)
             elif not copied:
                 for frame in packet.decode():
+                    frame.pts = None if frame.pts is None else frame.pts - early
                     self._container.mux(target.encode(frame))
         if not copied:
             self._container.mux(target.encode(None))
 
 
 def edit(
-    source: Source, target: str | Path, change: Callable[[Frames], Tensor], chunk: int = CHUNK, crf: float = 17
+    source: Source,
+    target: str | Path,
+    change: Callable[[Frames], Tensor],
+    chunk: int = CHUNK,
+    crf: float = 17,
+    start: float = 0.0,
+    duration: float = 0.0,
 ) -> Path:
     """A video whose frames were changed chunk by chunk: same length, same times, same sound.
 
@@ -205,13 +234,14 @@ def edit(
         change: Gives (T, H', W', 3) for a chunk of T frames.
         chunk: Frames at a time.
         crf: H.264's quality, 0 (lossless) to 51.
+        start: Seconds to leave out at the beginning.
+        duration: Seconds to take, all by default.
 
     Raises:
         ValueError: The video is damaged, or ``change`` gave another number of frames.
     """
-    info = inspect(source)
-    with Writer(target, source, info.rate, crf) as writer:
-        for frames in read(source, chunk):
+    with Writer(target, source, inspect(source).rate, crf, start, duration) as writer:
+        for frames in read(source, chunk, start, duration):
             changed = change(frames)
             if len(changed) != len(frames):
                 raise ValueError(f"Expected {len(frames)} frames back from the edit, got {len(changed)}.")

@@ -113,6 +113,13 @@ def test_a_video_without_sound_passes(tmp_path):
         assert not container.streams.audio
 
 
+def test_a_part_of_a_video_keeps_its_sound_in_time(tmp_path):
+    source = write_clip(tmp_path / "in.mp4", 100)
+    result = video.edit(source, tmp_path / "out.mp4", lambda frames: frames.image, start=1.0, duration=2.0)
+    assert times(result) == [round(time - 1, 4) for time in times(source)[25:75]]
+    assert seconds_of_sound(result) == pytest.approx(2, abs=0.15)
+
+
 def test_an_interrupted_edit_leaves_nothing(tmp_path):
     source = write_clip(tmp_path / "in.mp4", 40)
 
