@@ -99,6 +99,27 @@ def track(faces: Faces, embeddings: Embeddings | None = None, cuts: Sequence[int
     return _bridge(replace(faces, track=numbers), cuts, bridge)
 
 
+def identify(tracked: Faces, embeddings: Embeddings) -> Embeddings:
+    """The embeddings of tracked faces; a face that bridges a gap has the mean of its track.
+
+    Args:
+        tracked: From ``track``.
+        embeddings: Of the faces that were given to ``track``.
+
+    Raises:
+        ValueError: The embeddings are not of those faces.
+    """
+    known = embeddings.faces
+    seen = tracked.score > 0
+    if known is None or tracked.track is None or len(known) != int(seen.sum()):
+        raise ValueError("Expected the embeddings that the faces were tracked with: embed, then track.")
+    result = embeddings.embedding.new_zeros(len(tracked), embeddings.embedding.shape[1])
+    result[seen] = embeddings.embedding  # both in image order; bridging only adds rows
+    for row in torch.where(~seen)[0].tolist():
+        result[row] = result[seen & (tracked.track == tracked.track[row])].mean(0)
+    return replace(embeddings, faces=tracked, embedding=result)
+
+
 def _assign(
     followed: list[Follower], boxes: Array, identities: Array | None, frame: int, begin: int, threshold: float
 ) -> list[Follower | None]:

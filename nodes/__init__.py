@@ -9,9 +9,9 @@ from pathlib import Path
 import folder_paths
 from comfy_api.latest import ComfyExtension, io
 
-from . import detect, embed, faces, landmark
+from . import detect, embed, faces, landmark, masks, streams, tracks
 
-TASKS = (faces, detect, landmark, embed)
+TASKS = (faces, tracks, masks, streams, detect, landmark, embed)
 
 
 STARTER = Path(__file__).parents[1] / "models_manifest/starter"

@@ -87,8 +87,13 @@ class Model:
         """
         for faces in about:
             check_image(image, faces)
+        network = self.ready()
+        return cat([verb(network, *chunk) for chunk in chunks(image, *about)])
+
+    def ready(self) -> nn.Module:
+        """The network, on the device where it is to run."""
         comfy.model_management.load_model_gpu(self.patcher)
-        return cat([verb(self.patcher.model, *chunk) for chunk in chunks(image, *about)])
+        return self.patcher.model
 
 
 def chunks(image: Tensor, *about: FaceRows) -> Iterator[tuple]:

@@ -13,7 +13,7 @@ TASKS = {"detect": detect, "embed": embed, "landmark": landmark}
 SYSTEMS = [(task, system.name) for task, module in TASKS.items() for system in module.SYSTEMS]
 HOSTS = {"comfy", "comfy_api", "comfy_execution", "comfy_extras", "execution", "folder_paths", "nodes", "server"}
 WITHOUT_NODES = {"fetch", "onnx"}
-WITHOUT_SYSTEMS = {"__init__", "host", "convert", "faces", "missing"}
+WITHOUT_SYSTEMS = {"__init__", "host", "convert", "faces", "masks", "missing", "streams", "tracks"}
 
 
 def imports(path: Path) -> set[str]:

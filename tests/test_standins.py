@@ -113,11 +113,14 @@ def test_quality_is_asked_for(session, base, clip):
     assert fine > 1.2 * coarse
 
 
-def test_a_loaded_video_is_not_encoded_again(session, base, clip):
+def test_a_loaded_video_is_saved_as_it_is(session, base):
     from comfy_api.latest import InputImpl
 
-    with pytest.raises(ValueError, match="put Get Video Components and Create Video before"):
-        InputImpl.VideoFromFile("a.mp4").save_to("b.mp4")
+    (base / "a.mp4").write_bytes(b"frames")
+    InputImpl.VideoFromFile(str(base / "a.mp4")).save_to(str(base / "b.mp4"))
+    assert (base / "b.mp4").read_bytes() == b"frames"
+    with pytest.raises(ValueError, match=r"Expected to keep \.mp4 as it is: run this workflow on a ComfyUI"):
+        InputImpl.VideoFromFile(str(base / "a.mp4")).save_to(str(base / "b.mkv"))
 
 
 def test_sound_is_loaded_as_it_was_saved(session, base):

@@ -7,7 +7,7 @@ import pytest
 import torch
 from scipy.optimize import linear_sum_assignment
 
-from likeness.track import find_cuts, thumbnails, track
+from likeness.track import find_cuts, identify, thumbnails, track
 from likeness.types import Embeddings, Faces
 
 SIZE, LENGTH = (720, 1280), 1000
@@ -141,3 +141,14 @@ def test_cuts_are_found_and_motion_is_none():
     assert find_cuts(glances) == (20,)
     assert find_cuts(glances[:20]) == ()
     assert find_cuts(glances[:1]) == ()
+
+
+def test_a_bridged_face_has_the_identity_of_its_track():
+    of = scene([hide(walk(300, 600, length=600)[:60], (20, 25)), walk(900, 1000, length=600)[:60]])
+    bridged = track(of.faces, of.embeddings, bridge=5)
+    known = identify(bridged, of.embeddings)
+    filled = bridged.score == 0
+    assert torch.equal(known.embedding[~filled], of.embeddings.embedding)
+    likeness = known.similarity(of.embeddings)[filled]
+    assert likeness[:, of.truth == 0].mean() > 0.8
+    assert likeness[:, of.truth == 1].mean() < 0.5

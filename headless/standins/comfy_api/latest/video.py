@@ -1,8 +1,11 @@
 """VIDEO: a file, or frames with their rate; decoded and encoded by PyAV with the settings that ComfyUI uses."""
 
 import math
+import shutil
 from dataclasses import dataclass
 from fractions import Fraction
+from io import BytesIO
+from pathlib import Path
 from typing import Any
 
 import av
@@ -55,10 +58,9 @@ class VideoFromFile:
             return VideoComponents(pixels[..., :3], rate, heard, container.metadata, alpha)
 
     def save_to(self, path: str, crf: float | None = None) -> None:
-        raise ValueError(
-            f"Expected frames, got the file {self.file}: put Get Video Components and Create Video before Save Video, "
-            "or run the workflow on a ComfyUI."
-        )
+        if crf is not None or Path(self.file).suffix != Path(path).suffix:
+            raise ValueError(f"Expected to keep {Path(self.file).suffix} as it is: run this workflow on a ComfyUI.")
+        shutil.copyfile(self.file, path)
 
 
 class VideoFromComponents:
@@ -68,11 +70,18 @@ class VideoFromComponents:
     def get_components(self) -> VideoComponents:
         return self.components
 
-    def save_to(self, path: str, crf: float | None = None) -> None:
+    def get_stream_source(self) -> BytesIO:
+        self.save_to(held := BytesIO())
+        held.seek(0)
+        return held
+
+    def save_to(self, path: str | BytesIO, crf: float | None = None) -> None:
         """H.264 in BT.709 and, where there is sound, AAC."""
         images, audio = self.components.images, self.components.audio
         rate = Fraction(round(self.components.frame_rate * 1000), 1000)
-        with av.open(path, "w", format="mp4", options={"movflags": "use_metadata_tags+faststart"}) as target:
+        with av.open(
+            path, "w", format="mp4", options={"movflags": "use_metadata_tags" + "+faststart" * isinstance(path, str)}
+        ) as target:
             stream = target.add_stream("h264", rate=rate, options={} if crf is None else {"crf": str(crf)})
             stream.height, stream.width, stream.pix_fmt = *images.shape[1:3], "yuv420p"
             _mark(stream.codec_context)
