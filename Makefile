@@ -1,13 +1,20 @@
 # `make demo` runs the main job on real photos; `make test` proves the pack. Both set up what they need.
 PYTHON ?= python3
 VENV := .venv
+DEMO := quickstart embed_compare
 COMFYUI_PATH ?= $(HOME)/comfy/ComfyUI
 COMFYUI_PYTHON ?= $(COMFYUI_PATH)/.venv/bin/python
 
 .PHONY: demo test setup
 
 demo: setup
-	COMFYUI_PATH= $(VENV)/bin/python -m headless run workflows/quickstart.json --output demo
+	@mkdir -p demo
+	@for name in $(DEMO); do \
+		echo "workflows/$$name.json"; \
+		COMFYUI_PATH= $(VENV)/bin/python -m headless run workflows/$$name.json --output demo/$$name \
+			> demo/$$name.txt 2> demo/$$name.log || { cat demo/$$name.log; exit 1; }; \
+	done
+	@echo "Look at:" && for name in $(DEMO); do sed "s/^/  $$name: /" demo/$$name.txt; done
 
 test: setup
 	$(VENV)/bin/ruff check .
