@@ -7,7 +7,6 @@ Color transfer between images, 2001; Pitie and Kokaram, The linear Monge-Kantoro
 from __future__ import annotations
 
 import torch
-from kornia.color import lab_to_rgb, rgb_to_lab
 from torch import Tensor
 from torch.nn.functional import avg_pool2d
 
@@ -37,6 +36,8 @@ def match_color(image: Tensor, reference: Tensor, mask: Tensor | None = None, me
             f"Expected a reference of {tuple(image.shape)}, got {tuple(reference.shape)}: resize it, or connect one "
             "per image."
         )
+    from kornia.color import lab_to_rgb, rgb_to_lab  # takes as long to import as all of the pack
+
     weight = image.new_ones(1, *image.shape[1:3]) if mask is None else mask.to(image)
     weight = weight.expand(image.shape[:3]).flatten(1)
     weight = torch.where(weight.sum(1, keepdim=True) > 0, weight, 1.0)  # nothing marked: all of it

@@ -10,7 +10,6 @@ import math
 from dataclasses import dataclass
 
 import torch
-from kornia.geometry.transform import build_laplacian_pyramid, build_pyramid, pyrup
 from torch import Tensor
 from torch.nn.functional import interpolate, pad
 
@@ -174,6 +173,8 @@ def _join(
 
 def _multiband(here: Tensor, there: Tensor, weight: Tensor) -> Tensor:
     """Two pictures joined octave by octave. Source: Burt and Adelson, A multiresolution spline, 1983."""
+    from kornia.geometry.transform import build_laplacian_pyramid, build_pyramid, pyrup  # takes as long as the pack
+
     height, width = here.shape[:2]
     bands = min(BANDS, int(math.log2(max(min(height, width), 2))))
     step = 2**bands

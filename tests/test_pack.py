@@ -1,6 +1,8 @@
 """The layout: names line up, and the two worlds stay apart."""
 
 import ast
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -53,6 +55,17 @@ def test_a_node_is_named_and_filed_under_its_module(pack, nodes):
 @pytest.mark.parametrize("path", sorted((ROOT / "likeness").rglob("*.py")), ids=lambda path: path.name)
 def test_the_library_imports_no_host(path):
     assert not imports(path) & HOSTS
+
+
+def test_what_is_heavy_is_imported_when_it_is_used():
+    """ComfyUI imports torch, scipy, PyAV and Pillow itself; the pack may add 0.3 s."""
+    script = (
+        "import asyncio, sys; from headless import standalone;"
+        "asyncio.run(standalone.list_nodes(standalone.load_pack()));"
+        "print(*{'kornia', 'onnxruntime', 'transformers', 'diffusers', 'huggingface_hub'} & sys.modules.keys())"
+    )
+    done = subprocess.run([sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert done.stdout.split() == []
 
 
 def test_the_stand_ins_and_their_executor_stay_small():
