@@ -50,6 +50,18 @@ def test_every_face_of_every_frame_has_its_landmarks(nodes, base, photo, boxes, 
         assert faces.kps.shape == (count * frames, 5, 2)
 
 
+@pytest.mark.parametrize("model", MODELS)
+def test_both_engines_find_the_same_mesh(nodes, base, photo, model):
+    (faces,) = nodes["LikenessFacesFromBoxes"].execute(photo, BOX).args
+    found = []
+    for engine in ("onnxruntime", "torch"):
+        (landmarker,) = nodes["LikenessLoadFaceLandmarker"].execute(model, engine).args
+        assert landmarker.engine.startswith(engine)
+        with torch.inference_mode():
+            found.append(nodes["LikenessFindLandmarks"].execute(landmarker, photo, faces).args[0])
+    torch.testing.assert_close(found[0].points, found[1].points, atol=0.01, rtol=0)  # pixels
+
+
 def test_the_mesh_gives_truer_points_and_keeps_the_boxes(nodes, base, photo):
     landmarks, _, _, faces = find(nodes, photo, BOX)
     expected = torch.tensor([[203.1, 100.6], [246.1, 103.1], [223.0, 126.2], [201.5, 138.8], [245.3, 140.2]])
