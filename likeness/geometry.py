@@ -10,7 +10,7 @@ import math
 
 import torch
 from torch import Tensor
-from torch.nn.functional import grid_sample
+from torch.nn.functional import avg_pool2d, grid_sample
 
 from .types import Alignment, Faces
 
@@ -37,6 +37,7 @@ TEMPLATES = {
     "dlib": ((DLIB_MEAN + 0.25) / 1.5) * 112 - 0.5,  # with its padding of 0.25
     "ffhq": (FFHQ_512 + 0.5) / 512 * 112 - 0.5,  # wider: the whole head
 }
+COARSEST = 4  # samples a side for each pixel; a square that shrinks more is cut from a smaller photo
 ROUNDING = 1e-3  # pixels; a crop cut on whole pixels keeps its border
 
 
@@ -130,14 +131,17 @@ def cut(
     squares = image.new_zeros(len(matrix), size, size, image.shape[-1])
     height, width = image.shape[1:3]
     for square, index, inverse in zip(squares, image_index.tolist(), invert(matrix), strict=True):
-        finer = math.ceil(inverse[:, :2].det().abs().sqrt() - ROUNDING) or 1  # samples a side of each pixel
+        scale = float(inverse[:, :2].det().abs().sqrt())  # source pixels a side of each pixel
+        shrink = max(1, int(scale / COARSEST))
+        finer = math.ceil(scale / shrink - ROUNDING) or 1  # samples a side of each pixel
         pixels = (_pixels(0, 0, size * finer, size * finer) + 0.5) / finer - 0.5
         points = transform(inverse, pixels)
         if border:
             points = torch.stack([points[..., 0].clamp(0, width - 1), points[..., 1].clamp(0, height - 1)], -1)
         x1, y1, x2, y2 = _region(points, (height, width))
         if x1 < x2 and y1 < y2:
-            fine = sample(image[index, y1:y2, x1:x2], points - torch.tensor([x1, y1]), mode)
+            region = _shrink(image[index, y1:y2, x1:x2], shrink)
+            fine = sample(region, (points - torch.tensor([x1, y1]) + 0.5) / shrink - 0.5, mode)
             square.copy_(fine.reshape(size, finer, size, finer, -1).mean((1, 3)))
     return squares
 
@@ -163,6 +167,13 @@ def _region(points: Tensor, image_size: tuple[int, int]) -> tuple[int, int, int,
     x1, y1 = (points.reshape(-1, 2).amin(0).floor() - 1).clamp(min=0).int().tolist()  # 1 more, for cubic
     x2, y2 = (points.reshape(-1, 2).amax(0).floor() + 3).int().tolist()
     return x1, y1, min(x2, width), min(y2, height)
+
+
+def _shrink(image: Tensor, factor: int) -> Tensor:
+    """An (H, W, C) image whose pixels are the means of ``factor`` x ``factor`` ones."""
+    if factor == 1:
+        return image
+    return avg_pool2d(image.movedim(-1, 0), factor, ceil_mode=True, count_include_pad=False).movedim(0, -1)
 
 
 def sample(image: Tensor, points: Tensor, mode: str = "bilinear", padding: str = "zeros") -> Tensor:

@@ -139,3 +139,15 @@ def test_people_without_a_face_are_no_faces(pack, photo):
 def test_a_file_that_is_missing_names_the_choices(nodes):
     said = nodes["LikenessLoadFaceLandmarker"].validate_inputs("mine/x.onnx")
     assert "mediapipe_mesh/attention, mediapipe_mesh/base" in said
+
+
+def test_the_file_of_cores_nodes_is_asked_for_where_they_look_for_it(nodes):
+    said = nodes["LikenessLoadFaceLandmarker"].validate_inputs("mediapipe_face/fp32")
+    assert "models/detection/mediapipe_face_fp32.safetensors" in said
+    assert "Comfy-Org/mediapipe" in said
+
+
+def test_no_images_and_the_smallest_image_have_landmarks_too(nodes, base):
+    assert len(find(nodes, torch.zeros(0, 64, 64, 3), "")[0]) == 0
+    landmarks, *_ = find(nodes, torch.rand(1, 1, 1, 3), "0 0 1 1")
+    assert bool(landmarks.points.isfinite().all())
