@@ -1,0 +1,3 @@
+"""Rendering: heads and cameras in, pictures out."""
+
+SYSTEMS = ()
