@@ -9,9 +9,9 @@ from pathlib import Path
 import folder_paths
 from comfy_api.latest import ComfyExtension, io
 
-from . import detect, embed, faces, landmark, masks, streams, tracks
+from . import detect, embed, faces, head3d, landmark, masks, render, streams, tracks
 
-TASKS = (faces, tracks, masks, streams, detect, landmark, embed)
+TASKS = (faces, tracks, masks, streams, detect, landmark, embed, head3d, render)
 
 
 STARTER = Path(__file__).parents[1] / "models_manifest/starter"

@@ -32,6 +32,7 @@ PoseKeypoint = io.Custom("POSE_KEYPOINT")  # core's own
 FaceLandmarker = io.Custom("LIKENESS_LANDMARKER")
 Landmarks = io.Custom("LIKENESS_LANDMARKS")
 HeadPose = io.Custom("LIKENESS_HEAD_POSE")
+HeadLifter = io.Custom("LIKENESS_HEAD_LIFTER")
 CHUNK = 16  # images
 Systems = tuple[System | OnnxSystem, ...]
 
@@ -85,10 +86,15 @@ class Model:
             image: (B, H, W, C) IMAGE.
             about: The faces in these images, when the verb needs them.
         """
+        return cat(list(self.each(verb, image, *about)))
+
+    def each(self, verb: Callable, image: Tensor, *about: FaceRows) -> Iterator:
+        """What ``run`` joins, as it comes: for verbs that give pixels."""
         for faces in about:
             check_image(image, faces)
         network = self.ready()
-        return cat([verb(network, *chunk) for chunk in chunks(image, *about)])
+        for chunk in chunks(image, *about):
+            yield verb(network, *chunk)
 
     def ready(self) -> nn.Module:
         """The network, on the device where it is to run."""

@@ -7,15 +7,15 @@ from pathlib import Path
 
 import pytest
 
-from likeness import detect, embed, landmark
+from likeness import detect, embed, head3d, landmark, render
 from likeness.manifest import read_manifests
 
 ROOT = Path(__file__).parents[1]
-TASKS = {"detect": detect, "embed": embed, "landmark": landmark}
+TASKS = {"detect": detect, "embed": embed, "landmark": landmark, "head3d": head3d, "render": render}
 SYSTEMS = [(task, system.name) for task, module in TASKS.items() for system in module.SYSTEMS]
 HOSTS = {"comfy", "comfy_api", "comfy_execution", "comfy_extras", "execution", "folder_paths", "nodes", "server"}
 WITHOUT_NODES = {"fetch", "onnx"}
-WITHOUT_SYSTEMS = {"__init__", "host", "convert", "faces", "masks", "missing", "streams", "tracks"}
+WITHOUT_SYSTEMS = {"__init__", "host", "convert", "convert3d", "faces", "masks", "missing", "streams", "tracks"}
 
 
 def imports(path: Path) -> set[str]:
