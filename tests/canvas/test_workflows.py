@@ -60,6 +60,14 @@ def test_a_newcomer_opens_a_workflow_from_the_template_browser(page):
     assert not page.complaint()
 
 
+def test_a_node_opens_its_help_page(page):
+    page.open()
+    page.load(json.loads((ROOT / "workflows/quickstart.json").read_text()))
+    page.page.evaluate("() => app.canvas.selectNode(app.graph.nodes.find(n => n.type == 'LikenessEstimateHeadPose'))")
+    page.page.get_by_test_id("info-button").click()
+    page.page.get_by_role("heading", name="Estimate Head Pose", exact=True).wait_for()
+
+
 @pytest.mark.parametrize("path", sorted(ROOT.glob("js/docs/*.md")), ids=lambda path: path.stem)
 def test_a_help_page_lies_where_the_canvas_looks_for_it(address, path):
     assert read(address, f"/extensions/ComfyUI-Likeness/docs/{path.name}") == path.read_bytes()
