@@ -27,10 +27,9 @@ pasted = Node(
 result = Node("SaveImage", "Pasted", images=pasted["image"], filename_prefix="likeness/pasted")
 
 about = note(
-    "**Edit a face.** *Align Faces* cuts it upright, whatever its tilt; *Paste Faces* puts back whatever you made of the "
+    "**Edit a face.** *Align Faces* cuts it upright, whatever its tilt; *Paste Faces* puts back what you made of the "
     "crop, at any size, and leaves every pixel outside as it was.\n\n"
-    "Put your own nodes between the two: an upscaler, a sampler, a painter. Here they stand in for each other: another "
-    "face is pasted."
+    "Put your own nodes between the two: an upscaler, a sampler, a painter. Here another face is pasted."
 )
 
 GRAPH = Graph(
