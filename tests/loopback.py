@@ -181,6 +181,12 @@ def file_of(url: str, body: bytes | None = None, name: str = "weights.bin") -> F
     return File(name, (Source("https", url=url),), size, sha256)
 
 
+def entry(name: str, bytes: int | None = None, sha256: str | None = None, **source: object) -> dict:
+    """A file as a manifest has it, by hand unless a source says otherwise."""
+    source = {"kind": "manual", "url": "https://example.org", "steps": "Ask.", **source}
+    return {"name": name, "sources": [source], "bytes": bytes, "sha256": sha256}
+
+
 def weights_of(*files: File, id: str = "example/v1", commercial: str = "yes") -> Model:
     return Model(id, "example", files, "MIT", "CC-BY-NC-4.0" if commercial == "no" else "MIT", commercial, "")
 

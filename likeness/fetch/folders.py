@@ -19,11 +19,12 @@ class Folders:
 
     models: Path  # ComfyUI's models/, where the lock file lies
     accepted: Path  # the JSON of accepted licences, in ComfyUI's user folder
-    paths: Mapping[str, tuple[Path, ...]]  # of each folder name, the first takes downloads; custom_nodes left out
+    paths: Mapping[str, tuple[Path, ...]]  # of each folder name, where the first takes downloads; no custom_nodes
 
     def of(self, folder: str) -> tuple[Path, ...]:
-        """Every place of a folder name, ``models/{folder}`` if none is configured."""
-        return tuple(self.paths.get(folder, ())) or (self.models / folder,)
+        """Every place of a folder name, ``models/{folder}`` the last if it is not configured."""
+        places = dict.fromkeys([*self.paths.get(folder, ()), self.models / folder])
+        return tuple(places)
 
     def target(self, model: Model, file: File) -> Path:
         """Where a file goes.

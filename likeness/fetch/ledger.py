@@ -98,6 +98,7 @@ class Ledger:
     def _write(self, section: str, key: str, value: Any) -> None:
         part = self.path.with_name(NAME + ".part")
         try:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
             with FileLock(f"{self.path}.lock"):
                 self._data = self._read()  # another process may have written since
                 self._data[section][key] = value

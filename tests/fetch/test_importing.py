@@ -1,7 +1,6 @@
 """A file that a person has is recognised by hash, name or tensors and put into place."""
 
 import io
-import json
 import shutil
 import zipfile
 
@@ -11,35 +10,11 @@ from safetensors.torch import load_file, save_file
 
 import factories
 import loopback
-from likeness import manifest
 from likeness.fetch import import_file, plan
-from likeness.manifest import FOLDER, read_model
-from loopback import folders_at
+from likeness.manifest import read_model
+from loopback import entry, folders_at
 
 YUNET = factories.STARTER / "weights/face_detection_yunet_2023mar.onnx"
-
-
-@pytest.fixture
-def published(tmp_path, monkeypatch):
-    """Adds manifests to those that are there."""
-    folder = tmp_path / "models_manifest"
-    shutil.copytree(FOLDER, folder, ignore=shutil.ignore_patterns("starter"))
-    monkeypatch.setattr(manifest, "FOLDER", folder)
-
-    def add(system: str, *files: dict, folder_name: str = "example") -> None:
-        model = {"id": f"{system}/v1", "folder": folder_name, "files": list(files), "commercial": "no", "needs": ""}
-        model |= {"code_license": "MIT", "weights_license": "CC-BY-NC-4.0"}
-        entry = {"module": None, "task": "embed", "title": system, "paper": "https://example.org", "published": "-"}
-        (folder / f"{system}.json").write_text(json.dumps(entry | {"models": [model]}))
-
-    manifest.read_manifest.cache_clear()
-    yield add
-    manifest.read_manifest.cache_clear()
-
-
-def file(name: str, bytes=None, sha256=None, **source) -> dict:
-    source = {"kind": "manual", "url": "https://example.org", "steps": "Ask.", **source}
-    return {"name": name, "sources": [source], "bytes": bytes, "sha256": sha256}
 
 
 def pickled(held: object) -> bytes:
@@ -48,7 +23,7 @@ def pickled(held: object) -> bytes:
     return out.getvalue()
 
 
-def test_a_renamed_copy_is_known_by_its_hash_and_linked_under_its_name(tmp_path, published):
+def test_a_renamed_copy_is_known_by_its_hash_and_linked_under_its_name(tmp_path, publish):
     theirs = tmp_path / "Downloads/detector (1).onnx"
     theirs.parent.mkdir()
     shutil.copy(YUNET, theirs)
@@ -59,7 +34,7 @@ def test_a_renamed_copy_is_known_by_its_hash_and_linked_under_its_name(tmp_path,
     assert import_file(theirs, folders_at(tmp_path)) == [imported]
 
 
-def test_where_no_link_can_be_made_it_is_copied(tmp_path, published, monkeypatch):
+def test_where_no_link_can_be_made_it_is_copied(tmp_path, publish, monkeypatch):
     def refuse(*args, **options):
         raise OSError(18, "Invalid cross-device link")
 
@@ -69,8 +44,8 @@ def test_where_no_link_can_be_made_it_is_copied(tmp_path, published, monkeypatch
     assert not imported.path.samefile(YUNET)
 
 
-def test_a_file_without_a_published_hash_is_known_by_its_name_and_size(tmp_path, published):
-    published("example", file("a.bin", bytes=5, path="a.bin"))
+def test_a_file_without_a_published_hash_is_known_by_its_name_and_size(tmp_path, publish):
+    publish("example", entry("a.bin", bytes=5, path="a.bin"))
     theirs = tmp_path / "a.bin"
     theirs.write_bytes(b"1234")
     with pytest.raises(ValueError, match=r"Expected weights of a known system, got .*: its hash, name and tensors"):
@@ -81,9 +56,9 @@ def test_a_file_without_a_published_hash_is_known_by_its_name_and_size(tmp_path,
     assert plan(read_model("example/v1"), folders_at(tmp_path)).installed
 
 
-def test_a_name_that_several_have_wants_an_id(tmp_path, published):
+def test_a_name_that_several_have_wants_an_id(tmp_path, publish):
     for system in ("example", "other"):
-        published(system, file("model.bin", path="model.bin"), folder_name=system)
+        publish(system, entry("model.bin", path="model.bin"), folder_name=system)
     (tmp_path / "model.bin").write_bytes(b"12345")
     with pytest.raises(ValueError, match="may be of example/v1, other/v1: say which"):
         import_file(tmp_path / "model.bin", folders_at(tmp_path))
@@ -91,15 +66,15 @@ def test_a_name_that_several_have_wants_an_id(tmp_path, published):
     assert imported.path == tmp_path / "models/other/model.bin"
 
 
-def test_an_id_takes_a_file_of_any_name(tmp_path, published):
-    published("example", file("model.bin"))
+def test_an_id_takes_a_file_of_any_name(tmp_path, publish):
+    publish("example", entry("model.bin"))
     (tmp_path / "Copy of model.bin").write_bytes(b"12345")
     (imported,) = import_file(tmp_path / "Copy of model.bin", folders_at(tmp_path), id="example/v1")
     assert imported.path == tmp_path / "models/example/model.bin"
 
 
-def test_a_published_pickle_is_converted(tmp_path, published):
-    published("example", file("a.safetensors", path="mica.tar", convert={"keep": "net", "strip": "module."}))
+def test_a_published_pickle_is_converted(tmp_path, publish):
+    publish("example", entry("a.safetensors", path="mica.tar", convert={"keep": "net", "strip": "module."}))
     (tmp_path / "mica.tar").write_bytes(pickled({"net": {"module.w": torch.ones(2)}, "optimizer": {}}))
     (imported,) = import_file(tmp_path / "mica.tar", folders_at(tmp_path))
     assert imported.path == tmp_path / "models/example/a.safetensors"
@@ -107,10 +82,10 @@ def test_a_published_pickle_is_converted(tmp_path, published):
     assert (tmp_path / "mica.tar").exists()
 
 
-def test_a_manual_pickle_in_the_folder_is_converted_by_a_download(tmp_path, published):
+def test_a_manual_pickle_in_the_folder_is_converted_by_a_download(tmp_path, publish):
     from likeness.fetch import download
 
-    published("example", file("a.safetensors", path="mica.tar", convert={"keep": "net"}))
+    publish("example", entry("a.safetensors", path="mica.tar", convert={"keep": "net"}))
     theirs = tmp_path / "models/example/mica.tar"
     theirs.parent.mkdir(parents=True)
     theirs.write_bytes(pickled({"net": {"w": torch.ones(2)}}))
@@ -119,17 +94,17 @@ def test_a_manual_pickle_in_the_folder_is_converted_by_a_download(tmp_path, publ
     assert theirs.exists()
 
 
-def test_all_wanted_files_of_a_published_archive_are_unpacked(tmp_path, published):
+def test_all_wanted_files_of_a_published_archive_are_unpacked(tmp_path, publish):
     with zipfile.ZipFile(tmp_path / "pack.zip", "w") as archive:
         archive.writestr("pack/a.onnx", b"aaa")
         archive.writestr("pack/b.onnx", b"bb")
-    files = [file(f"{name}.onnx", path="pack.zip", member=f"pack/{name}.onnx") for name in "ab"]
-    published("example", *files)
+    files = [entry(f"{name}.onnx", path="pack.zip", member=f"pack/{name}.onnx") for name in "ab"]
+    publish("example", *files)
     imported = import_file(tmp_path / "pack.zip", folders_at(tmp_path))
     assert [which.path.read_bytes() for which in imported] == [b"aaa", b"bb"]
 
 
-def test_their_own_graph_is_known_by_its_tensors_and_keeps_its_name(tmp_path, published):
+def test_their_own_graph_is_known_by_its_tensors_and_keeps_its_name(tmp_path, publish):
     import onnx
 
     graph = onnx.load(YUNET)
@@ -147,7 +122,7 @@ class Fake:
 @pytest.mark.parametrize("prefix", ["", "state_dict.", "state_dict.module."])
 @pytest.mark.parametrize("kind", ["pickle", "safetensors"])
 def test_their_own_checkpoint_is_known_by_its_tensors_wherever_they_are_in_it(
-    tmp_path, published, monkeypatch, kind, prefix
+    tmp_path, publish, monkeypatch, kind, prefix
 ):
     monkeypatch.setattr("likeness.fetch.importing._systems", lambda: {"dlib_resnet": Fake})
     tensors = {"conv.weight": torch.ones(2), "fc.weight": torch.zeros(3)}
@@ -164,7 +139,7 @@ def test_their_own_checkpoint_is_known_by_its_tensors_wherever_they_are_in_it(
     assert set(load_file(imported.path)) == {strip + name for name in tensors}
 
 
-def test_a_taken_name_is_not_overwritten(tmp_path, published, monkeypatch):
+def test_a_taken_name_is_not_overwritten(tmp_path, publish, monkeypatch):
     monkeypatch.setattr("likeness.fetch.importing._systems", lambda: {"dlib_resnet": Fake})
     there = tmp_path / "models/face_embedding/mine.safetensors"
     there.parent.mkdir(parents=True)
@@ -177,7 +152,7 @@ def test_a_taken_name_is_not_overwritten(tmp_path, published, monkeypatch):
 
 @pytest.mark.parametrize("body", [b"", b"text", loopback.noise(1000), b"PK\x03\x04", b"\x80\x04"], ids=len)
 @pytest.mark.parametrize("name", ["a.bin", "a.safetensors", "a.onnx"])
-def test_what_is_not_recognised_says_so(tmp_path, published, name, body):
+def test_what_is_not_recognised_says_so(tmp_path, publish, name, body):
     (tmp_path / name).write_bytes(body)
     with pytest.raises(ValueError, match=r"its hash, name and tensors are not among those"):
         import_file(tmp_path / name, folders_at(tmp_path))
