@@ -68,7 +68,9 @@ def _look(image: Tensor, faces: Faces, matrix: Tensor, side: int, run: Run) -> t
 
 def _axes(eyes: Tensor) -> tuple[Tensor, Tensor]:
     """(N, 2) unit vectors to the right and down of faces whose (N, 2, 2) eyes are level."""
-    x = torch.nn.functional.normalize(eyes[:, 1] - eyes[:, 0], dim=-1)
+    across = eyes[:, 1] - eyes[:, 0]
+    across = torch.where(across.norm(dim=-1, keepdim=True) > 0, across, torch.tensor([1.0, 0]))  # else upright
+    x = torch.nn.functional.normalize(across, dim=-1)
     return x, torch.stack([-x[:, 1], x[:, 0]], -1)
 
 

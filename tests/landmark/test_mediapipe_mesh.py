@@ -108,3 +108,11 @@ def test_frames_with_two_faces_and_with_none(network, detector):
     torch.testing.assert_close(found.points[0], found.points[1])
     nobody = network.landmarks(image.repeat(3, 1, 1, 1), Faces.empty((512, 512), 3))
     assert (len(nobody), nobody.points.shape[1:], nobody.matrix.shape) == (0, found.points.shape[1:], (0, 4, 4))
+
+
+def test_eyes_on_one_spot_count_as_upright(attention, detector):
+    image = factories.read_photo("astronaut")
+    faces = detector.detect(image)
+    blind = replace(faces, kps=faces.kps[:, :1].expand(-1, 5, -1))
+    found, expected = (attention.landmarks(image, each) for each in (blind, replace(faces, kps=None)))
+    torch.testing.assert_close(found.points, expected.points)
