@@ -18,7 +18,8 @@ from . import roi
 from .canonical import LEFT_EYE, MESH_POINTS, POINTS, RIGHT_EYE
 
 SIDE = 192  # pixels of the crop that the networks see
-# The points that each refinement gives, in its order. Source: mediapipe, face_landmarks_model_loader's graph options.
+# The points that each refinement gives, in its order. Source: mediapipe,
+# tensors_to_face_landmarks_with_attention.pbtxt.
 LIPS: tuple[int, ...] = (61, 146, 91, 181, 84, 17, 314, 405, 321, 375, 291, 185, 40, 39, 37, 0, 267, 269, 270, 409, 78)
 LIPS += (95, 88, 178, 87, 14, 317, 402, 318, 324, 308, 191, 80, 81, 82, 13, 312, 311, 310, 415, 76, 77, 90, 180, 85)
 LIPS += (16, 315, 404, 320, 307, 306, 184, 74, 73, 72, 11, 302, 303, 304, 408, 62, 96, 89, 179, 86, 15, 316, 403, 319)
