@@ -4,7 +4,6 @@ VENV := .venv
 DEMO := quickstart embed_compare
 COMFYUI_PATH ?= $(HOME)/comfy/ComfyUI
 COMFYUI_PYTHON ?= $(COMFYUI_PATH)/.venv/bin/python
-export COMFYUI_PATH COMFYUI_PYTHON
 
 .PHONY: demo test setup
 
@@ -21,8 +20,7 @@ test: setup
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/ruff format --check .
 	$(VENV)/bin/mypy
-	COMFYUI_PATH= $(VENV)/bin/python -m pytest -q --ignore tests/host --ignore tests/canvas
-	tests/on_comfyui.sh $(VENV)
+	COMFYUI_PATH= $(VENV)/bin/python -m pytest -q
 
 setup: $(VENV)/done
 

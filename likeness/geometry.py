@@ -86,6 +86,11 @@ def transform(matrix: Tensor, points: Tensor) -> Tensor:
     return points @ matrix[:, :2].T + matrix[:, 2]
 
 
+def move(matrix: Tensor, points: Tensor) -> Tensor:
+    """(N, P, 2) points, each row by its own of (N, 2, 3) matrices."""
+    return points @ matrix[:, :, :2].mT + matrix[:, None, :, 2]
+
+
 def align(image: Tensor, faces: Faces, template: str, size: int, mode: str = "bilinear") -> tuple[Tensor, Alignment]:
     """Cut each face so that its five points lie on a template.
 
@@ -144,6 +149,42 @@ def cut(
             fine = sample(region, (points - torch.tensor([x1, y1]) + 0.5) / shrink - 0.5, mode)
             square.copy_(fine.reshape(size, finer, size, finer, -1).mean((1, 3)))
     return squares
+
+
+def uncut(squares: Tensor, alignment: Alignment) -> Tensor:
+    """(B, H, W) values of squares back where they were cut, 0 elsewhere; smoothed where they shrink.
+
+    Args:
+        squares: (N, S, S) in [0, 1], of the side they were cut in or another; where they overlap the largest counts.
+        alignment: How they were cut.
+    """
+    faces = alignment.faces
+    values = squares.new_zeros(faces.image_count, *faces.image_size)
+    rows = zip(squares, faces.image_index.tolist(), alignment.matrix, invert(alignment.matrix), strict=True)
+    for square, index, matrix, inverse in rows:
+        zoom = float(matrix[:, :2].det().abs().sqrt()) * len(square) / alignment.size  # its pixels per image pixel
+        times = max(1, int(zoom / COARSEST))
+        small = _shrink(square[..., None], times)[..., 0]
+        filled = small.nonzero()
+        if not len(filled):
+            continue
+        cell = alignment.size / len(square) * times  # a side of its pixels now, as ``matrix`` counts them
+        (top, left), (bottom, right) = (filled.amin(0) * cell).tolist(), ((filled.amax(0) + 1) * cell).tolist()
+        corners = torch.tensor([[left, top], [right, top], [left, bottom], [right, bottom]]) - 0.5
+        x1, y1, x2, y2 = _region(transform(inverse, corners), faces.image_size)
+        if x1 >= x2 or y1 >= y2:
+            continue
+        finer = max(1, math.ceil(zoom / times - ROUNDING))  # samples a side of each pixel
+        x = ((torch.arange((x2 - x1) * finer) + 0.5) / finer - 0.5 + x1)[:, None]
+        y = ((torch.arange((y2 - y1) * finer) + 0.5) / finer - 0.5 + y1)[:, None, None]
+        points = x * matrix[:, 0] + matrix[:, 2] + 0.5 + y * matrix[:, 1]
+        grid = points * (2 / cell / len(small)) - 1
+        mode = "bicubic" if finer == 1 else "bilinear"
+        found = grid_sample(small[None, None], grid[None].to(small), mode, "border", align_corners=False)[0, 0]
+        found = found.clamp(0, 1) * ((points > -ROUNDING) & (points < alignment.size + ROUNDING)).all(-1)
+        region = values[index, y1:y2, x1:x2]
+        region.copy_(torch.maximum(region, found.reshape(y2 - y1, finer, x2 - x1, finer).mean((1, 3))))
+    return values
 
 
 def check_image(image: Tensor, faces: Faces) -> None:

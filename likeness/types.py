@@ -112,7 +112,7 @@ class Alignment(PerFace):
     """How square crops were cut; the crops themselves are an IMAGE of N images."""
 
     matrix: Annotated[Tensor, "N 2 3"]  # source pixels to crop pixels; the inverse is computed, never stored
-    template: str  # a key of geometry.TEMPLATES
+    template: str  # a key of geometry.TEMPLATES, or in a word what else they were cut by
     size: int  # side of a crop, pixels
 
 

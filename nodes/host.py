@@ -27,6 +27,8 @@ FaceAlignment = io.Custom("LIKENESS_ALIGNMENT")
 FaceDetector = io.Custom("LIKENESS_DETECTOR")
 FaceEmbedder = io.Custom("LIKENESS_EMBEDDER")
 FaceEmbeddings = io.Custom("LIKENESS_EMBEDDINGS")
+FaceParser = io.Custom("LIKENESS_PARSER")
+FaceParsing = io.Custom("LIKENESS_PARSING")
 FaceLandmarks = io.Custom("FACE_LANDMARKS")  # core's own
 PoseKeypoint = io.Custom("POSE_KEYPOINT")  # core's own
 FaceLandmarker = io.Custom("LIKENESS_LANDMARKER")
@@ -57,9 +59,10 @@ def show(node: type[io.ComfyNode], text: str) -> None:
         server.send_progress_text(text, node.hidden.unique_id)
 
 
-def faces_input(tooltip: str) -> io.MultiType.Input:
+def faces_input(tooltip: str, optional: bool = False) -> io.MultiType.Input:
     """The ``faces`` socket; read it with ``convert.to_faces``."""
-    return io.MultiType.Input("faces", [Faces, io.BoundingBox, FaceLandmarks, PoseKeypoint], tooltip=tooltip)
+    kinds = [Faces, io.BoundingBox, FaceLandmarks, PoseKeypoint]
+    return io.MultiType.Input("faces", kinds, tooltip=tooltip, optional=optional)
 
 
 def landmarks_input(tooltip: str) -> io.MultiType.Input:

@@ -23,15 +23,15 @@ def around_faces(faces: Faces, side: int) -> Tensor:
     return _square(corners.mean(1), SCALE * (corners[:, 1] - corners[:, 0]).amax(-1), eyes, side)
 
 
-def around_points(points: Tensor, side: int) -> Tensor:
-    """(N, 2, 3) source to square pixels, by (N, P, 2 or more) points of a mesh."""
+def around_points(points: Tensor, side: int, scale: float = SCALE) -> Tensor:
+    """(N, 2, 3) source to square pixels, by (N, P, 2 or more) points of a mesh; ``scale`` is square to face."""
     eyes = points[:, [LEFT_EYE_CORNERS[0], RIGHT_EYE_CORNERS[0]], :2]
     x, y = _axes(eyes)
     axes = torch.stack([x, y], 1)
     upright = points[:, :MESH_POINTS, :2] @ axes.mT
     low, high = upright.amin(1), upright.amax(1)
     centre = ((low + high) / 2)[:, None] @ axes
-    return _square(centre[:, 0], SCALE * (high - low).amax(-1), eyes, side)
+    return _square(centre[:, 0], scale * (high - low).amax(-1), eyes, side)
 
 
 def find_mesh(image: Tensor, faces: Faces, side: int, run: Run) -> tuple[Tensor, Tensor, Tensor]:

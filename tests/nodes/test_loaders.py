@@ -9,8 +9,16 @@ import torch
 import factories
 from headless import standalone
 
-FOLDERS = {"LikenessLoadFaceDetector": "face_detection", "LikenessLoadFaceEmbedder": "face_embedding"}
-SHIPPED = {"LikenessLoadFaceDetector": "yunet/2023mar", "LikenessLoadFaceEmbedder": "dlib_resnet/v1"}
+FOLDERS = {
+    "LikenessLoadFaceDetector": "face_detection",
+    "LikenessLoadFaceEmbedder": "face_embedding",
+    "LikenessLoadFaceParser": "face_parsing",
+}
+SHIPPED = {
+    "LikenessLoadFaceDetector": "yunet/2023mar",
+    "LikenessLoadFaceEmbedder": "dlib_resnet/v1",
+    "LikenessLoadFaceParser": "mesh_regions/attention",
+}
 LOADERS = list(FOLDERS)
 
 

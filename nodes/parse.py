@@ -1,0 +1,127 @@
+"""Face parsing nodes: what each pixel shows, as masks of the whole image."""
+
+from comfy_api.latest import io
+
+from ..likeness import parse
+from ..likeness.select import fill_missing
+from ..likeness.types import Faces
+from . import convert, host
+from .missing import missing_input
+
+FOLDER = host.model_folder("face_parsing")
+REGIONS_TOOLTIP = (
+    "What the mask covers: names apart by commas. all, face, skin, lips, upper_lip, lower_lip, mouth (between the "
+    "lips), eyes, left_eye, irises, brows, nose, ... as far as the parser tells them apart; person, background. Left "
+    "and right are the image's."
+)
+
+
+def regions_input() -> io.String.Input:
+    return io.String.Input("regions", default="all", tooltip=REGIONS_TOOLTIP)
+
+
+def read_regions(text: str) -> list[str]:
+    """Names of classes and groups from text, apart by commas or lines."""
+    names = [name.strip().lower().replace(" ", "_") for name in text.replace("\n", ",").split(",")]
+    if not any(names):
+        raise ValueError('Expected names of regions, got none: write, for example, "lips, eyes", or "all".')
+    return [name for name in names if name]
+
+
+class LoadFaceParser(io.ComfyNode):
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        return io.Schema(
+            node_id="LikenessLoadFaceParser",
+            display_name="Load Face Parser",
+            category="likeness/parse",
+            description="Loads what tells lips, eyes, skin or whole people apart. A file of your own is recognised by "
+            "its tensors.",
+            search_aliases=["face parsing", "face segmentation", "person mask", *(s.name for s in parse.SYSTEMS)],
+            inputs=[
+                io.Combo.Input(
+                    "model",
+                    options=host.list_models(FOLDER, parse.SYSTEMS),
+                    tooltip="mesh_regions: the parts of the face. selfie_segmentation: whole people against the "
+                    "background. Or a file in models/face_parsing.",
+                ),
+                host.engine_input(),
+            ],
+            hidden=[io.Hidden.unique_id],
+            outputs=[host.FaceParser.Output("parser", tooltip="The network, for Parse Faces.")],
+        )
+
+    @classmethod
+    def validate_inputs(cls, model) -> bool | str:
+        try:  # naming ``model`` here lets a shared workflow reach this message instead of "not in list"
+            host.find_model(FOLDER, model, parse.SYSTEMS)
+        except FileNotFoundError as error:
+            return str(error)
+        return True
+
+    @classmethod
+    def execute(cls, model, engine="auto") -> io.NodeOutput:
+        loaded = host.load_model(FOLDER, model, parse.SYSTEMS, engine)
+        host.show(cls, loaded.engine)
+        return io.NodeOutput(loaded)
+
+
+class ParseFaces(io.ComfyNode):
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        return io.Schema(
+            node_id="LikenessParseFaces",
+            display_name="Parse Faces",
+            category="likeness/parse",
+            description="Masks of lips, eyes, brows, nose, face or whole people, with soft edges.",
+            search_aliases=[
+                "face mask",
+                "face segmentation",
+                "lips mask",
+                "eye mask",
+                "person mask",
+                "remove background",
+            ],
+            inputs=[
+                host.FaceParser.Input("parser", tooltip="From Load Face Parser."),
+                io.Image.Input("image", tooltip="Images or the frames of a video."),
+                regions_input(),
+                host.faces_input("Whom to parse; not needed for the person mask.", optional=True),
+                missing_input("skip"),
+            ],
+            outputs=[
+                io.Mask.Output("mask", tooltip="One mask per image, of all its faces together."),
+                host.FaceParsing.Output("parsing", tooltip="All regions of each face, for Parsing to Mask."),
+            ],
+        )
+
+    @classmethod
+    def execute(cls, parser, image, regions, faces=None, missing="skip") -> io.NodeOutput:
+        needs_faces = parser.patcher.model.needs_faces
+        if faces is None and needs_faces:
+            raise ValueError("Expected the faces to parse, got none: connect Detect Faces.")
+        nobody = Faces.empty((image.shape[1], image.shape[2]), len(image))
+        given = fill_missing(convert.to_faces(faces, image), missing) if needs_faces else nobody
+        parsing = parser.run(lambda network, *chunk: network.parse(*chunk), image, given)
+        return io.NodeOutput(convert.to_host(parse.to_mask(parsing, *read_regions(regions))), parsing)
+
+
+class ParsingToMask(io.ComfyNode):
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        return io.Schema(
+            node_id="LikenessParsingToMask",
+            display_name="Parsing to Mask",
+            category="likeness/parse",
+            description="Another mask from faces that were parsed once: other regions, without running the network.",
+            search_aliases=["face mask", "lips mask", "eye mask", "hair mask", "skin mask"],
+            inputs=[host.FaceParsing.Input("parsing", tooltip="From Parse Faces."), regions_input()],
+            outputs=[io.Mask.Output("mask", tooltip="One mask per image, of all its faces together.")],
+        )
+
+    @classmethod
+    def execute(cls, parsing, regions) -> io.NodeOutput:
+        return io.NodeOutput(convert.to_host(parse.to_mask(parsing, *read_regions(regions))))
+
+
+NODES = (LoadFaceParser, ParseFaces, ParsingToMask)
