@@ -1,7 +1,7 @@
 # `make demo` runs the main job on real photos; `make test` proves the pack. Both set up what they need.
 PYTHON ?= python3
 VENV := .venv
-DEMO := quickstart embed_compare
+DEMO := quickstart embed_compare paste_faces head3d_canonical
 COMFYUI_PATH ?= $(HOME)/comfy/ComfyUI
 COMFYUI_PYTHON ?= $(COMFYUI_PATH)/.venv/bin/python
 

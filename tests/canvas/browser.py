@@ -13,7 +13,8 @@ from .server import fetch
 
 CHROMIUM = Path("/usr/bin/chromium")
 QUIET = ("quic", "background-networking", "component-update", "sync", "gpu")
-FLAGS = ("--no-sandbox", "--no-first-run", *(f"--disable-{part}" for part in QUIET))
+OFFLINE = "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1"
+FLAGS = ("--no-sandbox", "--no-first-run", OFFLINE, *(f"--disable-{part}" for part in QUIET))
 WEBGL = ("--use-gl=angle", "--use-angle=swiftshader", "--enable-unsafe-swiftshader")  # the 3D viewer needs it
 SETTINGS = {
     "Comfy.TutorialCompleted": True,  # or a dialogue asks the newcomer to pick a template
@@ -27,7 +28,7 @@ SETTINGS = {
 NOISE = (
     "status of 404",  # user.css, user data and template lists that a new base folder does not have
     "ComfyApp graph accessed before initialization",
-    "huggingface.co/Comfy-Org",  # the models of ComfyUI's own first workflow, which it may not look up offline
+    "net::ERR_NAME_NOT_RESOLVED",  # what ComfyUI looks up in the network, which OFFLINE refuses
 )
 
 

@@ -8,7 +8,14 @@ from typing import Any
 
 # Room for what a node shows, in the canvas's units; others are as high as their widgets ask.
 WIDTH = 300
-HEIGHT = {"LoadImage": 340, "PreviewImage": 340, "SaveImage": 360, "PreviewAny": 90, "MarkdownNote": 200}
+HEIGHT = {
+    "LoadImage": 340,
+    "PreviewImage": 340,
+    "SaveImage": 360,
+    "SaveGLB": 460,
+    "PreviewAny": 90,
+    "MarkdownNote": 200,
+}
 LOADER = 150  # it shows its engine below its widgets
 
 
