@@ -1,7 +1,9 @@
 """Workflow files on the stand-ins, and the command line."""
 
 import json
+import weakref
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -10,6 +12,8 @@ from PIL import Image
 import factories
 from headless import WorkflowError, standalone, workflow
 from headless.__main__ import main
+
+NOTHING = SimpleNamespace(args=(), ui={})
 
 
 @pytest.fixture
@@ -250,6 +254,25 @@ def test_a_missing_input_is_named(session):
         session.run(broken)
 
 
+def test_what_nobody_reads_any_more_is_let_go(session, monkeypatch):
+    held = []
+
+    def execute(**_: object):
+        frames = torch.zeros(1, 8, 8, 3)
+        held.append(weakref.ref(frames))
+        return session.nodes["CreateVideo"].execute(frames, 25.0)
+
+    monkeypatch.setattr(session.nodes["LoadVideo"], "execute", execute)
+    monkeypatch.setattr(session.nodes["LoadVideo"], "validate_inputs", lambda **_: True)
+    monkeypatch.setattr(session.nodes["PreviewAny"], "execute", lambda source: held.append(held[0]()) or NOTHING)
+    prompt = photos()
+    prompt["6"] = {"class_type": "LoadVideo", "inputs": {"file": "a.mp4"}}
+    prompt["7"] = {"class_type": "GetVideoComponents", "inputs": {"video": ["6", 0]}}
+    prompt["8"] = {"class_type": "PreviewImage", "inputs": {"images": ["7", 0]}}
+    session.run({key: prompt[key] for key in ("6", "7", "8", "4")})
+    assert held[1] is None
+
+
 def test_a_node_that_no_output_needs_is_not_asked(session):
     prompt = {**photos(), "9": {"class_type": "LoadImage", "inputs": {"image": "nowhere.png"}}}
     assert set(session.run(prompt)) == {"2", "3", "4"}
@@ -292,6 +315,7 @@ def test_a_canvas_file_names_its_widgets_and_links(session):
     [
         ({"mode": 4}, r"got node 8 \(PreviewImage\) muted or bypassed"),
         ({"widgets_values": [1]}, "Expected widgets by name"),
+        ({"type": "Reroute"}, r"got node 8 \(Reroute\), which only draws: connect past it"),
         ({"inputs": [{"name": "images", "link": 12}]}, "Expected a whole workflow, got one without 12"),
     ],
 )

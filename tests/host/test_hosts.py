@@ -1,6 +1,7 @@
 """Our nodes and workflows give on ComfyUI what they give on the stand-ins."""
 
 import json
+import shutil
 import subprocess
 import sys
 
@@ -105,13 +106,39 @@ def test_a_missing_input_is_named(session):
         session.run(broken)
 
 
+def test_an_output_that_was_blocked_is_a_failure(session, monkeypatch):
+    from comfy_api.latest import io
+
+    import nodes
+
+    class Block(io.ComfyNode):
+        @classmethod
+        def define_schema(cls):
+            return io.Schema("Block", outputs=[io.Image.Output()])
+
+        @classmethod
+        def execute(cls):
+            return io.NodeOutput(None, block_execution="not today")
+
+    monkeypatch.setitem(nodes.NODE_CLASS_MAPPINGS, "Block", Block)
+    show = {"class_type": "PreviewImage", "inputs": {"images": ["1", 0]}}
+    with pytest.raises(WorkflowError, match=r"every output to run, got Node 2 \(PreviewImage\) blocked"):
+        session.run({"1": {"class_type": "Block", "inputs": {}}, "2": show})
+
+
 def test_the_command_line_answers_with_one_json_object(base, tmp_path):
-    file = tmp_path / "prompt.json"
-    file.write_text(json.dumps(factories.compare_prompt()))
+    """A photo from elsewhere takes the second one's place, so both are of one person."""
+    file, photo = tmp_path / "prompt.json", tmp_path / "elsewhere.png"
+    prompt = factories.compare_prompt()
+    prompt["2"]["_meta"] = {"title": "Second"}
+    file.write_text(json.dumps(prompt))
+    shutil.copy(factories.PHOTOS["astronaut"], photo)
+    before = sorted((base / "input").iterdir())
     call = [sys.executable, "-m", "headless", "run", str(file), "--json", "--base", str(base)]
-    call += ["--output", str(tmp_path / "out")]
+    call += ["--output", str(tmp_path / "out"), "--set", f"Second.image={photo}"]
     done = subprocess.run(call, cwd=PACK, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     assert "Host: headless.comfyui" in done.stderr
     (record,) = json.loads(done.stdout)["outputs"]
-    assert record == {"node": "PreviewAny", "id": "9", "kind": "number", "value": pytest.approx(0.67, abs=0.02)}
+    assert record == {"node": "PreviewAny", "id": "9", "kind": "number", "value": pytest.approx(0, abs=1e-4)}
+    assert sorted((base / "input").iterdir()) == before
