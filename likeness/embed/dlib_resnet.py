@@ -26,6 +26,7 @@ class DlibResNet(nn.Module):
     def __init__(self, model: onnx.Model) -> None:
         super().__init__()
         self.model = model
+        self.space = f"dlib_resnet-{model.fingerprint}"
 
     def embed(self, image: Tensor, faces: Faces) -> Embeddings:
         """One identity vector per face.
@@ -38,7 +39,7 @@ class DlibResNet(nn.Module):
         x = crops.movedim(-1, 1) * 255
         parts = [self.model(x[start : start + BATCH])["embedding"] for start in range(0, len(x), BATCH)]
         vectors = torch.cat([torch.zeros(0, SIZE), *parts])
-        return Embeddings(faces, "dlib_resnet", vectors, metric="l2", threshold=THRESHOLD)
+        return Embeddings(faces, self.space, vectors, metric="l2", threshold=THRESHOLD)
 
 
 SYSTEM = OnnxSystem(name="dlib_resnet", keys=("rgb", "embedding"), network=DlibResNet)

@@ -34,6 +34,7 @@ class Model(nn.Module):
         if engine not in ENGINES:
             raise ValueError(f"Expected an engine among {', '.join(ENGINES)}, got {engine}.")
         self.sockets, self.outputs = graph.proto.inputs, graph.outputs
+        self.fingerprint = graph.fingerprint()  # names the weights by their values
         self.runner = ENGINES[engine](graph, device)
 
     @property

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from ..fingerprint import fingerprint
 from .proto import Proto, Shape, Socket, fields, parse, write
 
 # Fields of ModelProto and GraphProto in onnx/onnx.proto.
@@ -39,6 +40,10 @@ class Graph:
         sockets = (*self.proto.inputs, *self.proto.outputs)
         weights = {name: weight.shape for name, weight in self.proto.initializers.items()}
         return {**weights, **{socket.name: socket.shape for socket in sockets}}
+
+    def fingerprint(self) -> str:
+        """Eight hexadecimal digits that name the weights by their values."""
+        return fingerprint({name: weight.tensor() for name, weight in self.proto.initializers.items()})
 
     def open(self, *inputs: str) -> Graph:
         """The same graph, its named inputs free in batch, height and width.

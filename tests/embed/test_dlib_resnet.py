@@ -89,6 +89,11 @@ def test_a_batch_gives_what_its_faces_give_one_by_one(networks):
     torch.testing.assert_close(whole, torch.stack(single), atol=1e-4, rtol=0)
 
 
+def test_the_space_is_named_by_the_weights_whatever_runs_them(networks):
+    graph = onnx.read(factories.STARTER / "weights/dlib_face_resnet_v1_fp16w.onnx")
+    assert build_onnx(graph, embed.SYSTEMS, "torch").space == networks[2].space == "dlib_resnet-f0a6ba38"
+
+
 def test_nobody_has_no_identity(networks):
     found = networks[2].embed(torch.zeros(2, 50, 60, 3), Faces.empty((50, 60), 2))
     assert (found.embedding.shape, found.metric, found.threshold) == ((0, 128), "l2", THRESHOLD)
@@ -96,6 +101,8 @@ def test_nobody_has_no_identity(networks):
 
 def test_the_network_sees_red_as_red_from_0_to_255():
     class Spy(torch.nn.Module):
+        fingerprint = "0"
+
         def forward(self, x: torch.Tensor) -> dict[str, torch.Tensor]:
             self.seen = x
             return {"embedding": torch.zeros(len(x), 128)}
