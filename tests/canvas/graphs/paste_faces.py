@@ -15,12 +15,18 @@ boxes = Node("LikenessFacesFromBoxes", "Where the other face is", image=other["I
 other_crop = Node("LikenessAlignFaces", image=other["IMAGE"], faces=boxes["faces"])
 edited = Node("PreviewImage", "What takes its place", images=other_crop["crops"])
 
+parser = Node("LikenessLoadFaceParser")
+in_crop = Node("LikenessDetectFaces", detector=detector["detector"], image=other_crop["crops"])
+parsed = Node(
+    "LikenessParseFaces", parser=parser["parser"], image=other_crop["crops"], faces=in_crop["faces"], regions="face"
+)
+soft = Node("LikenessRefineMask", mask=parsed["mask"], grow=-10.0, feather=30.0)
 pasted = Node(
     "LikenessPasteFaces",
     image=photo["IMAGE"],
     crops=other_crop["crops"],
     alignment=crop["alignment"],
-    feather=0.2,
+    mask=soft["mask"],
     color="lab",
     grain=True,
 )
@@ -34,11 +40,17 @@ about = note(
 
 GRAPH = Graph(
     Column(photo, other),
-    Column((detector, about), boxes, top=80),
+    Column((detector, about), (boxes, parser), top=80),
     Column(found, other_crop),
-    Column((chosen, crop), edited),
-    Column((shown,), pasted),
+    Column(chosen, edited),
+    Column(crop, in_crop),
+    Column(shown, parsed),
+    Column(pasted, soft),
     Column(result),
-    frames={"Cut out": (chosen, crop, shown), "Take another": (boxes, other_crop, edited)},
+    frames={
+        "Cut out": (found, chosen, crop, shown),
+        "Make what takes its place": (boxes, parser, other_crop, edited, in_crop, parsed, soft),
+        "Paste": (pasted, result),
+    },
     pictures=(shown, result),
 )
