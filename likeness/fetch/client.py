@@ -6,6 +6,7 @@ import hashlib
 import os
 import re
 import shutil
+import socket
 import time
 from collections.abc import Generator
 from concurrent.futures import ThreadPoolExecutor
@@ -267,9 +268,18 @@ def _ahead(response: requests.Response, network: Network, watch: Watch) -> Gener
                     coming = receiver.submit(response.raw.read, network.chunk, decode_content=False)
                     yield chunk
         finally:
-            if not coming.done() and hasattr(response.raw, "shutdown"):  # urllib3 2.3 or newer
-                with suppress(ValueError, RuntimeError):  # it ended meanwhile
-                    response.raw.shutdown()  # or leaving waits for the read's timeout
+            if not coming.done():  # leaving would wait for the read, up to its timeout
+                _hang_up(response)
+
+
+def _hang_up(response: requests.Response) -> None:
+    """End a read that waits in another thread; urllib3 offers that itself only from 2.3 on."""
+    with suppress(OSError, ValueError, AttributeError):  # it has ended meanwhile
+        connection = socket.socket(fileno=response.raw.fileno())
+        try:
+            connection.shutdown(socket.SHUT_RDWR)
+        finally:
+            connection.detach()  # for it belongs to the response
 
 
 def _check_disk(part: Part, needed: int) -> None:
