@@ -10,10 +10,10 @@ from dataclasses import asdict
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-from . import engines, per_frame, startup
+from . import engines, per_frame, startup, weights
 from .race import Row
 
-THEMES = (engines, per_frame, startup)
+THEMES = (engines, per_frame, startup, weights)
 RESULTS = Path(__file__).with_name("results.json")
 EPILOG = """
 Peers with an environment of their own, in a folder that PEERS_PATH names:
@@ -56,7 +56,8 @@ def line(row: Row) -> str:
     """A row for people."""
     if row.ours is None:
         return f"{row.name:42} {row.note}"
-    ours, peer = (f"{value * 1000:9.2f} ms" if value else " " * 12 for value in (row.ours, row.peer))
+    scale, unit = (1000, "ms") if row.unit == "s" else (1, row.unit)
+    ours, peer = (f"{value * scale:9.2f} {unit}" if value else " " * 12 for value in (row.ours, row.peer))
     ratio = f"{row.ratio:5.2f}" if row.ratio else " " * 5
     target = "" if row.target is None else f"target {row.target:.2f} {'met' if row.ratio >= row.target else 'MISSED'}"
     return f"{row.name:42} ours {ours}  peer {peer}  ratio {ratio}  {target:18} {row.what}; {row.peer_name}"

@@ -30,7 +30,7 @@ class NotRunError(RuntimeError):
 
 @dataclass(frozen=True)
 class Row:
-    """One line of the table; seconds. A ratio over 1 means that ours is better."""
+    """One line of the table. A ratio over 1 means that ours is better."""
 
     name: str
     what: str  # one run
@@ -40,6 +40,7 @@ class Row:
     ratio: float | None = None
     target: float | None = None  # of the ratio; None where none is fair
     note: str = ""  # why it was not run
+    unit: str = "s"
 
 
 @dataclass(frozen=True)
@@ -111,13 +112,16 @@ class Measure:
 
     name: str
     what: str
-    seconds: Callable[[], float]  # measures once
-    limit: float | None = None  # seconds
+    amount: Callable[[], float]  # measures once
+    limit: float | None = None
+    unit: str = "s"
+    times: int = PAIRS  # it is measured, of which the median counts
 
     def run(self) -> Row:
-        row = Row(self.name, self.what, "the limit" if self.limit else "", target=1.0 if self.limit else None)
+        peer_name, target = ("the limit", 1.0) if self.limit else ("", None)
+        row = Row(self.name, self.what, peer_name, target=target, unit=self.unit)
         try:
-            ours = median(self.seconds() for _ in range(PAIRS))
+            ours = median(self.amount() for _ in range(self.times))
         except NotRunError as error:
             return replace(row, note=f"not run: {error}")
         return replace(row, ours=ours, peer=self.limit, ratio=self.limit / ours if self.limit else None)
