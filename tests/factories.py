@@ -31,6 +31,15 @@ def read_photo(name: str) -> Tensor:
     return torch.from_numpy(frame.to_ndarray(format="rgb24")).float()[None] / 255
 
 
+def read_clip() -> Tensor:
+    """(75, 384, 384, 3) the shipped driving clip in [0, 1]."""
+    import av
+
+    with av.open(str(STARTER / "clips/talk.mp4")) as container:
+        frames = [torch.from_numpy(frame.to_ndarray(format="rgb24")) for frame in container.decode(video=0)]
+    return torch.stack(frames).float() / 255
+
+
 def people(count: int) -> Tensor:
     """(1, 512, 800, 3) a picture of nobody, of the astronaut, or of her and Grace Hopper."""
     astronaut = read_photo("astronaut")[:, 10:266, 125:325].repeat_interleave(2, 1).repeat_interleave(2, 2)

@@ -5,11 +5,11 @@ from pathlib import Path
 import pytest
 import torch
 
-from likeness import detect, embed, head3d, landmark, parse
+from likeness import detect, embed, head3d, landmark, parse, reenact
 from likeness.weights import UnsupportedCheckpointError, build
 from seeding import read_layout
 
-SYSTEMS = [*detect.SYSTEMS, *embed.SYSTEMS, *landmark.SYSTEMS, *parse.SYSTEMS, *head3d.SYSTEMS]
+SYSTEMS = [*detect.SYSTEMS, *embed.SYSTEMS, *landmark.SYSTEMS, *parse.SYSTEMS, *head3d.SYSTEMS, *reenact.SYSTEMS]
 CHECKPOINTS = sorted(Path(__file__).with_name("checkpoints").glob("*/*.tsv"))
 
 
