@@ -1,13 +1,14 @@
 """All that this pack asks of ComfyUI: model files, device memory, progress, socket types."""
 
 import pickle
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 import comfy.model_management
 import comfy.model_patcher
 import comfy.utils
 import folder_paths
+import torch
 from comfy_api.latest import io
 from server import PromptServer
 from torch import Tensor, nn
@@ -35,6 +36,7 @@ FaceLandmarker = io.Custom("LIKENESS_LANDMARKER")
 Landmarks = io.Custom("LIKENESS_LANDMARKS")
 HeadPose = io.Custom("LIKENESS_HEAD_POSE")
 HeadLifter = io.Custom("LIKENESS_HEAD_LIFTER")
+Reenactor = io.Custom("LIKENESS_REENACTOR")
 CHUNK = 16  # images
 Systems = tuple[System | OnnxSystem, ...]
 
@@ -59,10 +61,10 @@ def show(node: type[io.ComfyNode], text: str) -> None:
         server.send_progress_text(text, node.hidden.unique_id)
 
 
-def faces_input(tooltip: str, optional: bool = False) -> io.MultiType.Input:
+def faces_input(tooltip: str, optional: bool = False, name: str = "faces") -> io.MultiType.Input:
     """The ``faces`` socket; read it with ``convert.to_faces``."""
     kinds = [Faces, io.BoundingBox, FaceLandmarks, PoseKeypoint]
-    return io.MultiType.Input("faces", kinds, tooltip=tooltip, optional=optional)
+    return io.MultiType.Input(name, kinds, tooltip=tooltip, optional=optional)
 
 
 def landmarks_input(tooltip: str) -> io.MultiType.Input:
@@ -112,6 +114,23 @@ def chunks(image: Tensor, *about: FaceRows) -> Iterator[tuple]:
         stop = min(start + CHUNK, len(image))
         yield convert.rgb(image[start:stop]), *(faces.images(start, stop) for faces in about)
         progress.update(stop - start)
+
+
+def collect(frames: Iterable[tuple[Tensor, ...]], count: int) -> list[Tensor]:
+    """Batches, as ComfyUI passes them on, of what is made frame by frame; moves the progress bar, can be interrupted.
+
+    Args:
+        frames: What each frame gives, each time of the same shapes: a picture, a mask.
+        count: How many frames there are.
+    """
+    device, dtype = comfy.model_management.intermediate_device(), comfy.model_management.intermediate_dtype()
+    progress, batches = comfy.utils.ProgressBar(count), []
+    for number, frame in enumerate(frames):
+        batches = batches or [torch.empty(count, *part.shape, device=device, dtype=dtype) for part in frame]
+        for batch, part in zip(batches, frame, strict=True):
+            batch[number] = part
+        progress.update(1)
+    return batches
 
 
 def model_folder(name: str) -> str:
