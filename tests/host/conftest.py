@@ -5,6 +5,7 @@ import json
 import os
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
@@ -36,10 +37,20 @@ def base(tmp_path_factory) -> Path:
 
 @pytest.fixture(scope="session")
 def session(base):
-    """ComfyUI in this process."""
+    """ComfyUI in this process; ``load_seconds`` is the processor time that this pack took to load."""
     from headless import comfyui
 
-    return comfyui.start(base)
+    load, spent = comfyui.load_pack, []
+
+    async def measure(nodes: object) -> None:
+        begun = time.process_time()
+        await load(nodes)
+        spent.append(time.process_time() - begun)
+
+    comfyui.load_pack = measure
+    started = comfyui.start(base)
+    started.load_seconds = sum(spent)
+    return started
 
 
 @pytest.fixture

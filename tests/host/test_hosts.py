@@ -13,6 +13,10 @@ from headless.settings import assign
 from same import assert_same_records
 
 
+def test_the_pack_loads_in_a_third_of_a_second(session):
+    assert 0 < session.load_seconds < 0.3
+
+
 def test_both_hosts_serve_the_same_node_info(session, standins):
     ours = {name: theirs for name, theirs in standins["nodes"].items() if name.startswith("Likeness")}
     assert len(ours) > 5
