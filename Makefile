@@ -4,6 +4,7 @@ VENV := .venv
 DEMO := quickstart embed_compare paste_faces head3d_canonical
 COMFYUI_PATH ?= $(HOME)/comfy/ComfyUI
 COMFYUI_PYTHON ?= $(COMFYUI_PATH)/.venv/bin/python
+export COMFYUI_PATH COMFYUI_PYTHON
 
 .PHONY: demo test setup
 
@@ -20,7 +21,8 @@ test: setup
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/ruff format --check .
 	$(VENV)/bin/mypy
-	COMFYUI_PATH= $(VENV)/bin/python -m pytest -q
+	COMFYUI_PATH= $(VENV)/bin/python -m pytest -q --ignore tests/host --ignore tests/canvas
+	tests/on_comfyui.sh $(VENV)
 
 setup: $(VENV)/done
 

@@ -13,7 +13,7 @@ from headless.settings import assign
 from same import assert_same_records
 
 
-def test_the_pack_loads_in_a_third_of_a_second(session):
+def test_the_pack_loads_in_less_than_300_ms(session):
     assert 0 < session.load_seconds < 0.3
 
 
