@@ -9,7 +9,7 @@ from pathlib import Path
 import folder_paths
 from comfy_api.latest import ComfyExtension, io
 
-from . import detect, embed, faces, head3d, landmark, masks, parse, reenact, render, streams, tracks
+from . import detect, embed, faces, head3d, landmark, masks, panel, parse, reenact, render, streams, tracks
 
 TASKS = (faces, tracks, masks, streams, detect, landmark, parse, embed, reenact, head3d, render)
 
@@ -21,6 +21,7 @@ REFUSED = os.environ.get("LIKENESS_EXAMPLES") == "0"
 
 class LikenessExtension(ComfyExtension):
     async def on_load(self) -> None:
+        panel.register()
         if not REFUSED:
             copy_examples(Path(folder_paths.get_input_directory()))
 

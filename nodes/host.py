@@ -21,7 +21,7 @@ from ..likeness.manifest import read_models
 from ..likeness.types import Faces as FaceRows
 from ..likeness.value import cat
 from ..likeness.weights import OnnxSystem, System, build, build_onnx
-from . import convert
+from . import convert, weights
 
 Faces = io.Custom("LIKENESS_FACES")
 FaceAlignment = io.Custom("LIKENESS_ALIGNMENT")
@@ -155,17 +155,23 @@ def find_model(folder: str, choice: str, systems: Systems) -> list[str]:
     """
     published = published_models(systems).get(choice)
     if published:
-        paths = [folder_paths.get_full_path(published.folder, file.name) or file.bundled for file in published.files]
-        if None in paths:
-            raise FileNotFoundError(
-                f"Expected the weights {choice}, which are not installed.\n{published.how_to_get()}"
-            )
-        return [str(path) for path in paths]
+        return weights.find(published)
     path = folder_paths.get_full_path(folder, choice)
     if path is None:
         ids = ", ".join(published_models(systems))
         raise FileNotFoundError(f"Expected one of {ids} or a file in models/{folder}, got {choice}: put it there.")
     return [path]
+
+
+def check_model(folder: str, choice: str, systems: Systems) -> bool | str:
+    """Whether a loader can go on with its choice; else why not, for ``validate_inputs``."""
+    if published := published_models(systems).get(choice):
+        return weights.missing(published) or True
+    try:
+        find_model(folder, choice, systems)
+    except FileNotFoundError as error:
+        return str(error)
+    return True
 
 
 def load_model(folder: str, choice: str, systems: Systems, engine: str = "auto") -> Model:
@@ -180,6 +186,8 @@ def load_model(folder: str, choice: str, systems: Systems, engine: str = "auto")
     Raises:
         ValueError: The file is damaged or none of the systems', or the engine cannot run it here.
     """
+    if published := published_models(systems).get(choice):
+        weights.bring(published)
     (path,) = find_model(folder, choice, systems)
     if path.lower().endswith(".onnx"):
         device = str(comfy.model_management.get_torch_device())

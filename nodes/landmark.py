@@ -44,11 +44,8 @@ class LoadFaceLandmarker(io.ComfyNode):
 
     @classmethod
     def validate_inputs(cls, model) -> bool | str:
-        try:  # naming ``model`` here lets a shared workflow reach this message instead of "not in list"
-            host.find_model(FOLDER, model, landmark.SYSTEMS)
-        except FileNotFoundError as error:
-            return str(error)
-        return True
+        # Naming ``model`` here lets a shared workflow reach this message instead of "not in list".
+        return host.check_model(FOLDER, model, landmark.SYSTEMS)
 
     @classmethod
     def execute(cls, model, engine="auto") -> io.NodeOutput:

@@ -16,7 +16,19 @@ TASKS |= {"head3d": head3d, "render": render}
 SYSTEMS = [(task, system.name) for task, module in TASKS.items() for system in module.SYSTEMS]
 HOSTS = {"comfy", "comfy_api", "comfy_execution", "comfy_extras", "execution", "folder_paths", "nodes", "server"}
 WITHOUT_NODES = {"fetch", "onnx"}
-WITHOUT_SYSTEMS = {"__init__", "host", "convert", "convert3d", "faces", "masks", "missing", "streams", "tracks"}
+WITHOUT_SYSTEMS = {
+    "__init__",
+    "host",
+    "convert",
+    "convert3d",
+    "faces",
+    "masks",
+    "missing",
+    "panel",
+    "streams",
+    "tracks",
+    "weights",
+}
 
 
 def imports(path: Path) -> set[str]:

@@ -10,7 +10,7 @@ from .downloading import download
 from .folders import WORKING, Folders
 from .importing import Imported, import_file
 from .licences import accept
-from .planning import Have, Plan, plan
+from .planning import Have, Plan, discard, plan
 from .verifying import Verdict, verify
 from .watch import Watch
 
@@ -24,6 +24,7 @@ __all__ = [
     "Verdict",
     "Watch",
     "accept",
+    "discard",
     "download",
     "import_file",
     "plan",

@@ -69,6 +69,16 @@ def plan(model: Model, folders: Folders, ledger: Ledger | None = None) -> Plan:
     return Plan(model, files, licences.is_accepted(model, folders.accepted))
 
 
+def discard(model: Model, folders: Folders) -> None:
+    """Forget what has arrived of files that are not whole."""
+    for file in model.files:
+        target = folders.target(model, file)
+        Part(target).remove()
+        for source in file.sources:
+            if not source.direct:
+                Part(target.with_name(f"{source.sent_name}.arrived")).remove()
+
+
 def is_wrong(path: Path, model: Model, file: File, ledger: Ledger) -> bool:
     """Whether a file has another size than it should, or a hash that is known to be another."""
     size, sha256 = ledger.expected(model, file)
