@@ -9,9 +9,9 @@ from pathlib import Path
 import folder_paths
 from comfy_api.latest import ComfyExtension, io
 
-from . import detect, embed, faces, head3d, landmark, masks, panel, parse, reenact, render, streams, tracks
+from . import detect, embed, faces, head3d, landmark, masks, panel, parse, reenact, render, streams, swap, tracks
 
-TASKS = (faces, tracks, masks, streams, detect, landmark, parse, embed, reenact, head3d, render)
+TASKS = (faces, tracks, masks, streams, detect, landmark, parse, embed, reenact, swap, head3d, render)
 
 
 STARTER = Path(__file__).parents[1] / "models_manifest/starter"

@@ -37,6 +37,7 @@ Landmarks = io.Custom("LIKENESS_LANDMARKS")
 HeadPose = io.Custom("LIKENESS_HEAD_POSE")
 HeadLifter = io.Custom("LIKENESS_HEAD_LIFTER")
 Reenactor = io.Custom("LIKENESS_REENACTOR")
+FaceSwapper = io.Custom("LIKENESS_SWAPPER")
 CHUNK = 16  # images
 Systems = tuple[System | OnnxSystem, ...]
 
@@ -62,7 +63,7 @@ def show(node: type[io.ComfyNode], text: str) -> None:
 
 
 def faces_input(tooltip: str, optional: bool = False, name: str = "faces") -> io.MultiType.Input:
-    """The ``faces`` socket; read it with ``convert.to_faces``."""
+    """A ``faces`` socket; read it with ``convert.to_faces``."""
     kinds = [Faces, io.BoundingBox, FaceLandmarks, PoseKeypoint]
     return io.MultiType.Input(name, kinds, tooltip=tooltip, optional=optional)
 

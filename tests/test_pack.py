@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from likeness import detect, embed, head3d, landmark, parse, reenact, render
+from likeness import detect, embed, head3d, landmark, parse, reenact, render, swap
 from likeness.manifest import read_manifests
 
 ROOT = Path(__file__).parents[1]
 TASKS = {"detect": detect, "embed": embed, "landmark": landmark, "parse": parse, "reenact": reenact}
-TASKS |= {"head3d": head3d, "render": render}
+TASKS |= {"head3d": head3d, "render": render, "swap": swap}
 SYSTEMS = [(task, system.name) for task, module in TASKS.items() for system in module.SYSTEMS]
 HOSTS = {"comfy", "comfy_api", "comfy_execution", "comfy_extras", "execution", "folder_paths", "nodes", "server"}
 WITHOUT_NODES = {"fetch", "onnx"}

@@ -5,11 +5,12 @@ from pathlib import Path
 import pytest
 import torch
 
-from likeness import detect, embed, head3d, landmark, parse, reenact
+from likeness import detect, embed, head3d, landmark, parse, reenact, swap
 from likeness.weights import UnsupportedCheckpointError, build
 from seeding import read_layout
 
-SYSTEMS = [*detect.SYSTEMS, *embed.SYSTEMS, *landmark.SYSTEMS, *parse.SYSTEMS, *head3d.SYSTEMS, *reenact.SYSTEMS]
+TASKS = (detect, embed, landmark, parse, head3d, reenact, swap)
+SYSTEMS = [system for task in TASKS for system in task.SYSTEMS]
 CHECKPOINTS = sorted(Path(__file__).with_name("checkpoints").glob("*/*.tsv"))
 
 
