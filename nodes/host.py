@@ -68,9 +68,9 @@ def faces_input(tooltip: str, optional: bool = False, name: str = "faces") -> io
     return io.MultiType.Input(name, kinds, tooltip=tooltip, optional=optional)
 
 
-def landmarks_input(tooltip: str) -> io.MultiType.Input:
+def landmarks_input(tooltip: str, optional: bool = False) -> io.MultiType.Input:
     """The ``landmarks`` socket; read it with ``convert.to_landmarks``."""
-    return io.MultiType.Input("landmarks", [Landmarks, FaceLandmarks], tooltip=tooltip)
+    return io.MultiType.Input("landmarks", [Landmarks, FaceLandmarks], tooltip=tooltip, optional=optional)
 
 
 class Model:

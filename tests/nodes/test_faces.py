@@ -91,3 +91,27 @@ def test_a_stranger_is_not_kept_when_only_the_same_person_will_do(pack, nodes, f
 def test_similarity_needs_embeddings(nodes, find):
     with pytest.raises(ValueError, match="embeddings and a reference, got none: connect Embed Faces to both"):
         nodes["LikenessSelectFaces"].execute(find(factories.people(2)), "similarity", 1)
+
+
+@pytest.mark.parametrize("count", [0, 1, 2])
+@pytest.mark.parametrize("frames", [1, 3])
+def test_what_is_known_is_drawn_on_every_frame(nodes, find, count, frames):
+    image = factories.people(count).repeat(frames, 1, 1, 1)
+    faces = find(image)
+    (landmarker,) = nodes["LikenessLoadFaceLandmarker"].execute("mediapipe_mesh/attention").args
+    landmarks = nodes["LikenessFindLandmarks"].execute(landmarker, image, faces).args
+    for mesh in landmarks[:2]:  # ours, and core's payload
+        (drawn,) = nodes["LikenessDrawFaces"].execute(image, faces, True, True, True, mesh, "mesh").args
+        differs = (drawn != image).any(-1)
+        assert drawn.shape == image.shape
+        assert [bool(half.any()) for half in (differs[-1, :, :400], differs[-1, :, 400:])] == [count > 0, count > 1]
+
+
+def test_a_mask_is_shown_and_one_of_another_size_refused(nodes):
+    image, boxes = torch.zeros(2, 40, 50, 3), [[], []]
+    mask = torch.zeros(1, 40, 50)
+    mask[:, 5, 6] = 1
+    (drawn,) = nodes["LikenessDrawFaces"].execute(image, boxes, True, True, True, mask=mask, opacity=1.0).args
+    assert drawn.any(-1).nonzero().tolist() == [[0, 5, 6], [1, 5, 6]]
+    with pytest.raises(ValueError, match=r"a mask of \(2, 40, 50\), .* got \(1, 64, 64\): resize it first"):
+        nodes["LikenessDrawFaces"].execute(image, boxes, True, True, True, mask=torch.zeros(1, 64, 64))
