@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from likeness import fetch
-from likeness.manifest import Model, read_manifests, read_model
+from likeness.manifest import Model, read_manifest, read_manifests, read_model
 
 from .folders import find_folders
 
@@ -66,17 +66,26 @@ def answer(given: argparse.Namespace, host_base: Path) -> int:
 
 
 def show_list(given: argparse.Namespace, folders: fetch.Folders) -> Lines:
-    for model in choose(given.which):
+    unpublished = {manifest.system: manifest for manifest in read_manifests() if not manifest.models}
+    named = [id for id in given.which if id not in unpublished]
+    for model in choose(named) if named or not given.which else []:
         found = fetch.plan(model, folders)
         size = f"{found.bytes / 1e6:.1f} MB" if found.bytes else "size unknown"
         terms = {"yes": "commercial", "no": "non-commercial", "unclear": "terms unclear"}[model.commercial]
-        text = f"{found.state:9}  {size:>12}  {terms:14}  {model.id}  ({model.weights_license})"
+        module = read_manifest(model.id.split("/")[0]).module
+        later = "" if module else ", no node yet"
+        text = f"{found.state:9}  {size:>12}  {terms:14}  {model.id}  ({model.weights_license}{later})"
         files = [
             {"name": have.file.name, "state": have.state, "path": have.path, "target": have.target, "bytes": have.bytes}
             for have in found.files
         ]
         record = {"id": model.id, "state": found.state, "bytes": found.bytes, "accepted": found.accepted}
-        yield Line(text, record | terms_of(model) | {"files": files})
+        yield Line(text, record | terms_of(model) | {"module": module, "files": files})
+    for system in given.which or unpublished:
+        if system in unpublished:
+            published = unpublished[system].published
+            record = {"id": system, "state": "unpublished", "published": published}
+            yield Line(f"{'none':9}  {'':12}  {'':14}  {system}  ({published})", record)
 
 
 def download(given: argparse.Namespace, folders: fetch.Folders) -> Lines:
@@ -139,10 +148,13 @@ def choose(ids: list[str]) -> list[Model]:
     """The weights that are named, by id or system; all where none is.
 
     Raises:
-        ValueError: No manifest has one of them.
+        ValueError: No manifest has one of them, or nothing is published of it.
     """
-    systems = {manifest.system: manifest.models for manifest in read_manifests()}
-    return [model for id in ids or systems for model in systems.get(id) or (read_model(id),)]
+    systems = {manifest.system: manifest for manifest in read_manifests()}
+    for id in ids:
+        if id in systems and not systems[id].models:
+            raise ValueError(f"Expected weights to have, got {id}, of which there are none: {systems[id].published}")
+    return [m for id in ids or systems for m in (systems[id].models if id in systems else (read_model(id),))]
 
 
 def terms_of(model: Model) -> dict[str, str]:

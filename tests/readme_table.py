@@ -1,5 +1,6 @@
 """The README's table of weights, from the manifest: ``python -m tests.readme_table`` writes it again."""
 
+from collections.abc import Iterable
 from pathlib import Path
 
 from likeness.manifest import Manifest, Model, read_manifests
@@ -15,20 +16,39 @@ PLACES = {
 }
 
 
+TASKS = ("detect", "landmark", "parse", "analyze", "embed", "adapt", "synth", "body")
+TASKS += ("reenact", "talk", "swap", "head3d", "render", "audit")
+STATUS = ("works", "weights known", "nothing published")
+
+
 def table() -> str:
-    """A line per set of weights whose system is built, those that come with the pack first."""
-    rows = [row(system, model) for system in read_manifests() if system.module for model in system.models]
-    rows.sort(key=lambda cells: (cells[-1] != PLACES["bundled"], cells))
-    head = ("task", "system", "weights", "size", "licence of code / weights", "commercial use", "comes from")
-    return "\n".join(f"| {' | '.join(cells)} |" for cells in [head, ("--",) * len(head), *rows])
+    """A line per system, by task, those that work first."""
+    systems = sorted(read_manifests(), key=lambda it: (TASKS.index(it.task), STATUS.index(status(it)), it.title))
+    head = ("task", "system", "status", "weights", "licence of code / weights", "commercial use", "comes from")
+    return "\n".join(f"| {' | '.join(cells)} |" for cells in [head, ("--",) * len(head), *map(row, systems)])
 
 
-def row(system: Manifest, model: Model) -> tuple[str, ...]:
-    sizes = [file.bytes for file in model.files]
-    size = "not published" if None in sizes else f"{sum(sizes) / 1e6:.1f} MB"
-    licences = f"{model.code_license} / {model.weights_license}"
-    place = PLACES[model.files[0].sources[0].kind]
-    return system.task, f"[{system.title}]({system.paper})", f"`{model.id}`", size, licences, model.commercial, place
+def status(system: Manifest) -> str:
+    return STATUS[0] if system.module else STATUS[1] if system.models else STATUS[2]
+
+
+def row(system: Manifest) -> tuple[str, ...]:
+    models = system.models
+    licences = joined(f"{model.code_license} / {model.weights_license}" for model in models)
+    places = joined(PLACES[file.sources[0].kind] for model in models for file in model.files)
+    weights = joined(f"`{model.id}`{size(model)}" for model in models) or system.published
+    commercial = joined(model.commercial for model in models)
+    name = f"[{system.title}]({system.paper})"
+    return system.task, name, status(system), weights, licences, commercial, places
+
+
+def size(model: Model) -> str:
+    sizes = [file.download_bytes for file in model.files]
+    return "" if None in sizes else f" {sum(sizes) / 1e6:.1f} MB"
+
+
+def joined(words: Iterable[str]) -> str:
+    return "<br>".join(dict.fromkeys(words))
 
 
 def with_table(text: str) -> str:

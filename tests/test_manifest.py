@@ -2,6 +2,7 @@
 
 import copy
 import json
+import re
 from collections import defaultdict
 
 import jsonschema
@@ -12,6 +13,30 @@ from likeness.manifest import FOLDER, Conversion, File, Source, read_manifest, r
 SCHEMA = json.loads((FOLDER / "schema.json").read_text())
 PATHS = sorted(set(FOLDER.glob("*.json")) - {FOLDER / "schema.json"})
 MODELS = [(manifest.system, model) for manifest in read_manifests() for model in manifest.models]
+
+# Every system that the pack is to have, by task.
+SYSTEMS = {
+    "detect": "yunet blazeface mtcnn scrfd directmhp s3fd",
+    "landmark": "mediapipe_mesh mediapipe_face fan chatanything",
+    "parse": "mesh_regions selfie_segmentation facexformer rtnet easyportrait",
+    "analyze": "faceptor farl facescan_paligemma finecliper dfer_clip",
+    "embed": "dlib_resnet arcface facenet stylegan_encoders flip fsfm recognizability",
+    "adapt": "arc2face consistentid wplus_adapter facechain_fact facechain_lora pva stableidentity sefi_ide unif2ace",
+    "synth": "vec2face idiff_face tp_gan sd_gan",
+    "body": "mediapipe_body mediapipe_hands dwpose rtmw dope xnect osx smpler_x smplest_x multi_hmr mano",
+    "reenact": "mesh_warp liveportrait dagan daganpp mcnet fsrt hyperreenact",
+    "talk": "joyvasa ip_lap realtalk",
+    "swap": "mesh_swap wsc_swap",
+    "head3d": "canonical_head flame ict mica spectre hrn tempeh ssgmap pbidr panohead portrait3dgan facelift delta "
+    "npva gaussian_head_shoulders teca dreamface tech studio_textures",
+    "render": "light_sampling_field",
+    "audit": "webface260m casual_conversations bias_experiments expression_explainability fakelocator",
+}
+# What a host makes of an owner, a name and a path: these are the parts that somebody must have read.
+ADDRESS = re.compile(
+    r"https://(?:github\.com/([^/]+/[^/]+)(?:/releases/download/([^/]+)/(.+)|/raw/HEAD/(.+))?"
+    r"|huggingface\.co/([^/]+/[^/]+)|drive\.google\.com/(?:drive/folders/|file/d/|open\?id=)(.+))"
+)
 
 ENTRY = {
     "module": None,
@@ -52,9 +77,50 @@ def changed(*path, **values) -> dict:
     return entry
 
 
+def unsaid(entry: dict) -> list:
+    """The addresses, sizes and hashes of an entry that do not stand in its evidence."""
+    says = re.sub(r"(?<=\d),(?=\d{3})", "", " ".join(evidence["says"] for evidence in entry.get("evidence", [])))
+    values = []
+    for file in [file for model in entry["models"] for file in model["files"]]:
+        sources = [source for source in file["sources"] if source["kind"] != "bundled"]
+        for source in sources:
+            address = ADDRESS.fullmatch(source.get("url", ""))
+            values += address.groups() if address else [source.get("url")]
+            values += [source["repo"], source["path"]] if source["kind"] == "hub" else []
+            values += [source.get("revision"), source.get("bytes"), source.get("sha256")]
+        values += [file["bytes"], file["sha256"]] if sources else []
+    return [value for value in values if value not in (None, "main") and str(value) not in says]
+
+
 @pytest.mark.parametrize("path", PATHS, ids=lambda path: path.stem)
 def test_a_manifest_satisfies_the_schema(path):
-    jsonschema.Draft202012Validator(SCHEMA).validate(json.loads(path.read_text()))
+    jsonschema.Draft202012Validator(SCHEMA).validate(json.loads(path.read_text(encoding="utf-8")))
+
+
+@pytest.mark.parametrize("path", PATHS, ids=lambda path: path.stem)
+def test_what_a_manifest_states_was_read_somewhere(path):
+    entry = json.loads(path.read_text(encoding="utf-8"))
+    assert unsaid(entry) == []
+    assert entry["module"] or entry["evidence"]
+
+
+def test_a_value_that_nobody_read_is_seen():
+    url, sha256 = "https://github.com/owner/name/releases/download/v1/a.pth", "0" * 64
+    invented = changed("models", 0, "files", 0, sources=[{"kind": "release", "url": url}], bytes=1234567, sha256=sha256)
+    assert unsaid(invented) == ["owner/name", "v1", "a.pth", 1234567, sha256]
+    read = {"where": "a page", "says": f"owner/name, release v1: a.pth, 1,234,567 B, {sha256}"}
+    assert unsaid(invented | {"evidence": [read]}) == []
+    assert unsaid(changed()) == ["https://example.org/a.zip", 7]
+
+
+@pytest.mark.parametrize("task", SYSTEMS)
+def test_every_published_system_has_a_manifest(task):
+    assert {name for name in SYSTEMS[task].split() if read_manifest(name).task == task} == set(SYSTEMS[task].split())
+
+
+def test_no_id_is_given_twice():
+    ids = [model.id for _, model in MODELS]
+    assert len(ids) == len(set(ids))
 
 
 def test_the_schema_is_a_schema_and_takes_the_example():

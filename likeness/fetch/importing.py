@@ -63,9 +63,12 @@ def import_file(path: Path, folders: Folders, id: str = "", watch: Watch = QUIET
             f"Expected weights of {id or 'a known system'}, got {path}: its hash, name and tensors are not among those "
             f"of models_manifest/. If you know what it is, put it into its loader's folder below {folders.models}."
         )
-    ids = sorted({model.id for model, _, _ in known})
-    if how == "name" and len(ids) > 1:
-        raise ValueError(f"Expected one set of weights, got {path} which may be of {', '.join(ids)}: say which.")
+    places: dict[str, set[tuple[str, str]]] = {}
+    for model, file, _ in known:
+        places.setdefault(model.id, set()).add((model.folder, file.name))
+    if how == "name" and len(set(map(frozenset, places.values()))) > 1:
+        ids = ", ".join(sorted(places))
+        raise ValueError(f"Expected one set of weights, got {path} which may be of {ids}: say which.")
     return [_publish(path, *which, how, folders, ledger, watch) for which in known]
 
 

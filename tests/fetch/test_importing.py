@@ -66,6 +66,16 @@ def test_a_name_that_several_have_wants_an_id(tmp_path, publish):
     assert imported.path == tmp_path / "models/other/model.bin"
 
 
+def test_a_file_that_several_share_is_put_into_place_for_all(tmp_path, publish):
+    for system in ("example", "other"):
+        publish(system, entry("model.bin", path="model.bin"))
+    (tmp_path / "model.bin").write_bytes(b"12345")
+    taken = import_file(tmp_path / "model.bin", folders_at(tmp_path))
+    assert [(imported.id, imported.path) for imported in taken] == [
+        (id, tmp_path / "models/example/model.bin") for id in ("example/v1", "other/v1")
+    ]
+
+
 def test_an_id_takes_a_file_of_any_name(tmp_path, publish):
     publish("example", entry("model.bin"))
     (tmp_path / "Copy of model.bin").write_bytes(b"12345")
@@ -74,12 +84,12 @@ def test_an_id_takes_a_file_of_any_name(tmp_path, publish):
 
 
 def test_a_published_pickle_is_converted(tmp_path, publish):
-    publish("example", entry("a.safetensors", path="mica.tar", convert={"keep": "net", "strip": "module."}))
-    (tmp_path / "mica.tar").write_bytes(pickled({"net": {"module.w": torch.ones(2)}, "optimizer": {}}))
-    (imported,) = import_file(tmp_path / "mica.tar", folders_at(tmp_path))
+    publish("example", entry("a.safetensors", path="example.tar", convert={"keep": "net", "strip": "module."}))
+    (tmp_path / "example.tar").write_bytes(pickled({"net": {"module.w": torch.ones(2)}, "optimizer": {}}))
+    (imported,) = import_file(tmp_path / "example.tar", folders_at(tmp_path))
     assert imported.path == tmp_path / "models/example/a.safetensors"
     assert list(load_file(imported.path)) == ["w"]
-    assert (tmp_path / "mica.tar").exists()
+    assert (tmp_path / "example.tar").exists()
 
 
 def test_a_manual_pickle_in_the_folder_is_converted_by_a_download(tmp_path, publish):
@@ -156,7 +166,7 @@ def test_what_is_not_recognised_says_so(tmp_path, publish, name, body):
     (tmp_path / name).write_bytes(body)
     with pytest.raises(ValueError, match=r"its hash, name and tensors are not among those"):
         import_file(tmp_path / name, folders_at(tmp_path))
-    assert not (tmp_path / "models").exists()
+    assert {path.name for path in (tmp_path / "models").iterdir()} == {"likeness.lock.json"}  # its hash, computed once
 
 
 def test_a_file_that_is_not_there_is_named(tmp_path):
