@@ -8,6 +8,7 @@ import pytest
 import torch
 
 SCHEMAS = Path(__file__).with_name("schemas")
+DOCS = Path(__file__).parents[1] / "js/docs"
 
 
 def test_execute_takes_what_the_schema_offers(nodes):
@@ -23,6 +24,15 @@ def test_every_node_and_socket_explains_itself(nodes):
         assert schema.search_aliases, node_id
         assert all(socket.options.get("tooltip") for socket in schema.inputs), node_id
         assert all(socket.tooltip for socket in schema.outputs), node_id
+
+
+def test_every_node_has_a_help_page_that_names_its_sockets(nodes):
+    for node_id, node in nodes.items():
+        page = (DOCS / f"{node_id}.md").read_text(encoding="utf-8")
+        schema = node.GET_SCHEMA()
+        assert page.startswith(f"# {schema.display_name}\n"), node_id
+        missing = [socket.id for socket in (*schema.inputs, *schema.outputs) if f"**{socket.id}**" not in page]
+        assert not missing, f"{node_id}: {missing}"
 
 
 def test_every_node_has_its_recorded_schema(nodes):
