@@ -51,6 +51,22 @@ def test_list_is_json_for_programs(models, publish, tmp_path):
     assert record["files"][0]["target"] == str(tmp_path / "models/example/a.bin")
 
 
+def test_list_says_what_has_no_node_and_what_nobody_publishes(models, publish):
+    publish("example", entry("a.bin"))
+    code, out, _ = models("list", "example", "wsc_swap")
+    assert code == 0
+    assert "example/v1  (CC-BY-NC-4.0, no node yet)" in out
+    assert out.splitlines()[1].split() == ["none", "wsc_swap", *"(No code and no weights.)".split()]
+    (record,) = json.loads(models("list", "wsc_swap", "--json")[1])
+    assert (record["id"], record["state"]) == ("wsc_swap", "unpublished")
+
+
+def test_what_nobody_publishes_cannot_be_downloaded(models):
+    code, out, err = models("download", "wsc_swap")
+    assert (code, out) == (1, "")
+    assert err == "Expected weights to have, got wsc_swap, of which there are none: No code and no weights.\n"
+
+
 def test_download_wants_acceptance_then_brings_then_is_idle(models, publish, tmp_path):
     with serving({"/weights.bin": BODY}) as server:
         publish("example", https(server))

@@ -1,6 +1,8 @@
 """What every loader does: shows the engine, refuses damaged and dangerous files with a way out."""
 
+import json
 import os
+from pathlib import Path
 
 import pytest
 import safetensors.torch
@@ -20,6 +22,7 @@ SHIPPED = {
     "LikenessLoadFaceParser": "mesh_regions/attention",
 }
 LOADERS = list(FOLDERS)
+MANIFESTS = Path(__file__).parents[2] / "models_manifest"
 
 
 class Code:
@@ -39,6 +42,14 @@ def load(nodes, base, loader, name, write, engine="auto"):
     write(path)
     assert name in nodes[loader].GET_SCHEMA().inputs[0].options["options"]
     return nodes[loader].execute(name, engine)
+
+
+@pytest.mark.parametrize("loader", LOADERS)
+def test_a_loader_offers_no_system_without_a_module(nodes, loader):
+    systems = {choice.split("/")[0] for choice in nodes[loader].GET_SCHEMA().inputs[0].options["options"]}
+    assert systems
+    for system in systems:
+        assert json.loads((MANIFESTS / f"{system}.json").read_text(encoding="utf-8"))["module"]
 
 
 @pytest.mark.parametrize("loader", LOADERS)
