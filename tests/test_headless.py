@@ -214,6 +214,19 @@ def test_a_run_that_fails_leaves_nothing(headless, base, tmp_path):
     assert not (tmp_path / "out").exists()
 
 
+def test_a_run_that_is_interrupted_leaves_nothing(pack, headless, tmp_path, monkeypatch):
+    from headless.standins import core
+
+    def interrupt(**_: object):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(next(node for node in core.NODES if node.__name__ == "PreviewAny"), "execute", interrupt)
+    code, out, err = headless("run", photos(), "--output", str(tmp_path / "out"))
+    assert (code, out) == (130, "")
+    assert err.endswith("Interrupted: nothing was written.\n")
+    assert not (tmp_path / "out").exists()
+
+
 @pytest.mark.parametrize("folder", ["workflow.json/out", "workflow.json"])
 def test_a_folder_that_cannot_be_written_is_named(headless, tmp_path, folder):
     code, out, err = headless("run", photos(), "--output", str(tmp_path / folder), "--json")
