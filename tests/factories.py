@@ -91,3 +91,17 @@ def compare_prompt() -> dict:
         "8": node("LikenessCompareFaces", a=["7", 0], b=["10", 0]),
         "9": node("PreviewAny", source=["8", 1]),
     }
+
+
+def long_prompt(frames: int) -> dict:
+    """A video that takes ComfyUI a while: every frame's face is embedded, by node 7."""
+    short = compare_prompt()
+    small = {"upscale_method": "area", "width": 96, "height": 96, "crop": "disabled"}
+    boxes = {"image": ["21", 0], "boxes": "0 0 96 96"}
+    return {
+        **short,
+        "20": {"class_type": "ImageScale", "inputs": {"image": ["1", 0], **small}},
+        "21": {"class_type": "RepeatImageBatch", "inputs": {"image": ["20", 0], "amount": frames}},
+        "5": {"class_type": "LikenessFacesFromBoxes", "inputs": boxes},
+        "7": {"class_type": "LikenessEmbedFaces", "inputs": {**short["7"]["inputs"], "image": ["21", 0]}},
+    }

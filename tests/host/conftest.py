@@ -1,19 +1,18 @@
 """ComfyUI itself: in this process, as a server, and the stand-ins in a process of their own beside it."""
 
-import functools
+import gc
 import json
 import os
 import subprocess
 import sys
 import time
-from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 
 import factories
-from headless import PACK, workflow
+from headless import PACK
 from headless.__main__ import choose_host
 
 WORKFLOWS = sorted((PACK / "workflows").glob("*.json"))
@@ -51,9 +50,11 @@ def session(base):
     load, spent = comfyui.load_pack, []
 
     async def measure(nodes: object) -> None:
+        gc.disable()  # walking all of ComfyUI's objects, which a collection in between would do, is not our load
         begun = time.thread_time()
         await load(nodes)
         spent.append(time.thread_time() - begun)
+        gc.enable()
 
     comfyui.load_pack = measure
     started = comfyui.start(base)
@@ -68,27 +69,6 @@ def comfy(session):
     from comfy.cli_args import args
 
     return SimpleNamespace(args=args, model_management=comfy.model_management)
-
-
-@pytest.fixture(scope="session")
-def on_comfyui(session, tmp_path_factory) -> Callable[..., list[dict]]:
-    """The records of a workflow on ComfyUI."""
-    from headless import outputs
-
-    def run(path: Path) -> list[dict]:
-        prompt = workflow.to_api(workflow.read(path), session.info)
-        with outputs.stage(tmp_path_factory.mktemp("comfyui")) as stage:
-            with stage:
-                shown = session.run(prompt)
-            return stage.deliver(prompt, shown, session.info)
-
-    return run
-
-
-@pytest.fixture(scope="session")
-def expected(on_comfyui) -> Callable[[Path], list[dict]]:
-    """The same, run once for all tests that compare with it."""
-    return functools.cache(on_comfyui)
 
 
 @pytest.fixture(scope="session")
