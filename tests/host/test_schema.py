@@ -43,6 +43,6 @@ def test_every_kind_of_input_is_served_alike(session, probe):
 def test_the_probe_knows_every_class_of_the_stand_ins(session, probe):
     source = (PACK / "headless/standins/comfy_api/latest/io.py").read_text()
     named = {line.split(" = ")[0] for line in source.splitlines() if " = Custom(" in line or " = _widget(" in line}
-    kinds = {kind.strip() for names in named for kind in names.split(",")} | {"Combo", "MultiCombo", "DynamicCombo"}
+    kinds = {kind.strip() for names in named for kind in names.split(",")} | {"Combo", "DynamicCombo"}
     text = (HERE / "probe.py").read_text()
     assert not {kind for kind in kinds if f"io.{kind}." not in text and f'"{kind}"' not in text}

@@ -1,7 +1,6 @@
 """What a node shows."""
 
 from pathlib import Path
-from typing import Any
 
 import folder_paths
 import numpy as np
@@ -14,14 +13,6 @@ from .io import FolderType
 class SavedResult(dict):
     def __init__(self, filename: str, subfolder: str, type: FolderType) -> None:
         super().__init__(filename=filename, subfolder=subfolder, type=type.value)
-
-
-class PreviewImage:
-    def __init__(self, image: torch.Tensor, **_: Any) -> None:
-        self.values = save_images(image, "ComfyUI_temp", FolderType.temp)
-
-    def as_dict(self) -> dict[str, Any]:
-        return {"images": self.values, "animated": (False,)}
 
 
 def save_as(prefix: str, kind: FolderType, suffix: str) -> tuple[str, SavedResult]:

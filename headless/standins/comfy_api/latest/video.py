@@ -137,12 +137,10 @@ class _Unpack:
         right, bottom = -frame.width % ALIGNED, -frame.height % ALIGNED
         size, base = {"width": frame.width, "height": frame.height}, self.stream.time_base
         graph = av.filter.Graph()
-        return (
-            graph.link_nodes(
-                graph.add_buffer(**size, format=frame.format.name, time_base=base),
-                graph.add("pad", f"{frame.width + right}:{frame.height + bottom}:0:0"),
-                graph.add("fillborders", f"left=0:right={right}:top=0:bottom={bottom}:mode=smear"),
-                graph.add("buffersink"),
-            ).configure()
-            or graph
-        )
+        graph.link_nodes(
+            graph.add_buffer(**size, format=frame.format.name, time_base=base),
+            graph.add("pad", f"{frame.width + right}:{frame.height + bottom}:0:0"),
+            graph.add("fillborders", f"left=0:right={right}:top=0:bottom={bottom}:mode=smear"),
+            graph.add("buffersink"),
+        ).configure()
+        return graph
