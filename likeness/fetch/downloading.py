@@ -14,7 +14,7 @@ from .folders import Folders
 from .ledger import Ledger
 from .ledger import sha256 as hash_file
 from .making import make
-from .part import held
+from .part import Part, held
 from .planning import Have, Plan, plan
 from .shelf import Shelf
 from .watch import QUIET, Watch
@@ -133,7 +133,9 @@ class _Job:
         """Remove the archives and pickles that were brought and are used up."""
         for have in self.plan().files:
             for source in have.file.sources if have.path == have.target else ():
-                _arrival(source, have.target).unlink(missing_ok=True)
+                arrival = _arrival(source, have.target)
+                arrival.unlink(missing_ok=True)
+                Part(arrival).remove()
 
 
 def _arrival(source: Source, target: Path) -> Path:

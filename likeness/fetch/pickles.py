@@ -119,14 +119,14 @@ def _read_torch(path: Path, classes: tuple[str, ...], mmap: bool = True) -> Any:
             if any(name.endswith("/constants.pkl") for name in zipped.namelist()):  # torch.load would run it
                 raise ValueError("it is a TorchScript program. Refused, nothing of it ran: get a .safetensors file.")
     try:
-        return torch.load(path, map_location="cpu", weights_only=True, mmap=mmap)
+        return torch.load(str(path), map_location="cpu", weights_only=True, mmap=mmap)
     except pickle.UnpicklingError as error:  # more than tensors: what it may hold is written down below
         log.info("%s is no plain state dict: %s", path, error)
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "Couldn't retrieve source code")  # of stubs
         # weights_only takes no other unpickler. Ours resolves names to stubs and a fixed list, and to nothing else.
         return torch.load(
-            path,
+            str(path),
             map_location="cpu",
             weights_only=False,
             mmap=mmap,

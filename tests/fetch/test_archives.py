@@ -1,8 +1,10 @@
 """Weights out of zip and tar files, and nothing else out of them."""
 
+import hashlib
 import io
 import tarfile
 import zipfile
+from dataclasses import replace
 
 import pytest
 
@@ -70,6 +72,18 @@ def test_an_archive_that_was_cut_is_resumed_before_it_is_opened(tmp_path):
         (path,) = download(model, folders_at(tmp_path), network=QUICK)
     assert path.read_bytes() == BODY
     assert len(server.requests) == 2
+
+
+def test_an_unpacked_file_of_another_hash_than_published_is_refused(tmp_path):
+    with serving({"/a.zip": zipped({"a.onnx": BODY[::-1]})}) as server:
+        file = member_of(f"{server.url}/a.zip", "a.onnx", "a.onnx")
+        model = weights_of(replace(file, sha256=hashlib.sha256(BODY).hexdigest()))
+        with pytest.raises(ConnectionError, match=r"Expected sha256 .* for a\.onnx: it is another file"):
+            download(model, folders_at(tmp_path), network=QUICK)
+        assert names_in(tmp_path) == set()
+        server.files["/a.zip"] = zipped({"a.onnx": BODY})
+        (path,) = download(model, folders_at(tmp_path), network=QUICK)
+    assert path.read_bytes() == BODY
 
 
 def test_a_partial_archive_shows_in_the_plan(tmp_path):

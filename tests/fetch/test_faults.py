@@ -176,6 +176,32 @@ def test_more_than_the_length_is_refused_where_none_is_announced(tmp_path):
         fails(server, tmp_path, ConnectionError, "Expected 300000 bytes, got more")
 
 
+def test_fewer_bytes_than_published_are_not_taken_where_no_length_is_announced(tmp_path):
+    def short(handler, body):
+        loopback.chunked(handler, body[:-1])
+
+    with serving(FILES, *[short] * 4) as server:
+        fails(server, tmp_path, ConnectionError, "cut off after 299999 of 300000 bytes|Expected the bytes from 299999")
+        server.faults.clear()
+        assert fetch(server, tmp_path) == BODY
+
+
+def test_a_server_that_cuts_and_lies_is_left_after_the_second_wrong_hash(tmp_path):
+    lies = {"/weights.bin": b"x" * len(BODY)}
+    with serving(lies, *[cut(0.5), loopback.serve] * 20) as server:
+        fails(server, tmp_path, ConnectionError, "Expected sha256")
+        assert len(server.requests) == 4
+        server.files.update(FILES)
+        server.faults.clear()
+        assert fetch(server, tmp_path) == BODY
+
+
+def test_bytes_are_asked_for_as_they_are(tmp_path):
+    with serving(FILES) as server:
+        fetch(server, tmp_path)
+    assert server.requests[0].headers["accept-encoding"] == "identity"
+
+
 def test_a_wrong_hash_is_refused_and_nothing_kept(tmp_path):
     with serving(FILES, instead(b"x" * len(BODY))) as server:
         fails(server, tmp_path, ConnectionError, "Expected sha256 .*, got .*: the file is damaged on the way")

@@ -78,6 +78,14 @@ def test_a_file_with_the_right_name_and_size_but_other_bytes_is_not_taken(tmp_pa
     assert path.read_bytes() == BODY
 
 
+def test_of_two_files_of_one_name_and_size_the_hash_chooses(tmp_path):
+    put(tmp_path / "models/a/weights.bin", loopback.noise(100_000, seed=1))
+    there = put(tmp_path / "models/b/weights.bin")
+    put(tmp_path / "models/c/weights.bin", loopback.noise(100_000, seed=2))
+    model = weights_of(file_of("http://127.0.0.1:9/weights.bin", BODY))
+    assert download(model, folders_at(tmp_path), network=QUICK) == (there,)
+
+
 def test_a_name_alone_says_nothing_outside_the_folder(tmp_path):
     put(tmp_path / "models/checkpoints/weights.bin")
     with serving({"/weights.bin": BODY}) as server:
@@ -96,7 +104,9 @@ def test_a_folder_that_links_to_itself_is_walked_once(tmp_path):
     os.symlink(tmp_path / "models", tmp_path / "models/a/again")
     os.symlink(tmp_path / "nowhere", tmp_path / "models/broken")
     model = weights_of(file_of("http://127.0.0.1:9/weights.bin", BODY))
-    assert [path.resolve() for path in download(model, folders_at(tmp_path), network=QUICK)] == [there]
+    folders = folders_at(tmp_path, again=tmp_path / "models/a")
+    assert sorted(path.name for path in folders.walk()) == ["broken", "renamed.bin"]
+    assert [path.resolve() for path in download(model, folders, network=QUICK)] == [there]
 
 
 def test_a_wrong_size_is_wrong_at_once_and_the_file_is_kept_aside(tmp_path):
