@@ -7,14 +7,15 @@ import threading
 import time
 from collections.abc import Callable
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 from likeness.fetch import Folders, Network, download
 from likeness.manifest import File, Model, Source
 
-QUICK = Network(timeout=0.4, attempts=3, pause=0.01, patience=5, chunk=1 << 14)
+QUICK = Network(timeout=10, attempts=3, pause=0.01, patience=5, chunk=1 << 14)  # slow machines stall too
+HASTY = replace(QUICK, timeout=0.4)
 
 
 @dataclass(frozen=True)

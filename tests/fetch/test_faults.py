@@ -19,23 +19,23 @@ from pathlib import Path
 import pytest
 
 import loopback
-from likeness.fetch import download, verify
-from loopback import QUICK, cut, file_of, folders_at, instead, names_in, serving, stall, status, weights_of
+from likeness.fetch import Network, download, verify
+from loopback import HASTY, QUICK, cut, file_of, folders_at, instead, names_in, serving, stall, status, weights_of
 
 BODY = loopback.noise(300_000)
 FILES = {"/weights.bin": BODY}
 
 
-def fetch(server, base: Path, known: bool = True):
+def fetch(server, base: Path, known: bool = True, network: Network = QUICK):
     file = file_of(f"{server.url}/weights.bin", BODY if known else None)
-    (path,) = download(weights_of(file), folders_at(base), network=QUICK)
+    (path,) = download(weights_of(file), folders_at(base), network=network)
     assert path == base / "models/example/weights.bin"
     return path.read_bytes()
 
 
-def fails(server, base: Path, kind: type[Exception], match: str, known: bool = True) -> str:
+def fails(server, base: Path, kind: type[Exception], match: str, known: bool = True, network: Network = QUICK) -> str:
     with pytest.raises(kind, match=match) as raised:
-        fetch(server, base, known)
+        fetch(server, base, known, network)
     assert names_in(base) == set()
     return str(raised.value)
 
@@ -132,7 +132,7 @@ def test_429_waits_as_long_as_the_server_asks(tmp_path):
     with serving(FILES, status(429, Retry_After="1")) as server:
         start = time.monotonic()
         assert fetch(server, tmp_path) == BODY
-    assert 1 <= time.monotonic() - start < 3
+    assert 1 <= time.monotonic() - start < 6
 
 
 def test_429_with_a_date_in_the_past_goes_on_at_once(tmp_path):
@@ -260,16 +260,16 @@ def test_a_web_page_is_not_taken_for_weights(tmp_path):
 
 
 def test_a_server_that_stalls_is_left_and_the_next_attempt_resumes(tmp_path):
-    with serving(FILES, stall(0.5)) as server:
+    with serving(FILES, stall(0.5, seconds=10)) as server:
         start = time.monotonic()
-        assert fetch(server, tmp_path) == BODY
-    assert time.monotonic() - start < 1.9
+        assert fetch(server, tmp_path, network=HASTY) == BODY
+    assert time.monotonic() - start < 8
     assert ranges_of(server)[1].startswith("bytes=")
 
 
 def test_a_server_that_always_stalls_is_given_up(tmp_path):
     with serving(FILES, *[stall(0)] * 3) as server:
-        fails(server, tmp_path, ConnectionError, r"No byte for 0\.4 s, 3 times in a row")
+        fails(server, tmp_path, ConnectionError, r"No byte for 0\.4 s, 3 times in a row", network=HASTY)
         assert fetch(server, tmp_path) == BODY
 
 
@@ -348,8 +348,8 @@ def test_a_process_killed_in_mid_download_is_resumed_by_the_next(tmp_path, proce
 
     def kill():
         time.sleep(moments.choice([0, moments.random() * 0.02]))
-        os.kill(process.pid, signal.SIGKILL)
         killed.append(process.pid)
+        os.kill(process.pid, signal.SIGKILL)
 
     slow = loopback.calling(int(moments.random() * len(body)), kill)
     with serving({"/weights.bin": body}, slow) as server:
