@@ -3,6 +3,11 @@ import { app } from "../../scripts/app.js";
 import { api } from "../../scripts/api.js";
 
 const BADGES = { yes: "commercial use", no: "non-commercial", unclear: "terms unclear" };
+const TASKS = {
+  adapt: "Adapt diffusion models", analyze: "Analyze", audit: "Audit", body: "Body and hands", detect: "Detect faces",
+  embed: "Embed faces", head3d: "3D heads", landmark: "Landmarks", parse: "Parse faces", reenact: "Reenact",
+  render: "Render", swap: "Swap faces", synth: "Make faces", talk: "Talking heads",
+};
 const STYLE = `
 .likeness-models { height: 100%; overflow-y: auto; padding: 12px; box-sizing: border-box; color: var(--fg-color);
   font-size: 13px; line-height: 1.4; }
@@ -17,7 +22,11 @@ const STYLE = `
 .likeness-models .badge { font-size: 11px; padding: 0 6px; border-radius: 8px; border: 1px solid var(--border-color);
   white-space: nowrap; }
 .likeness-models .no { border-color: var(--error-text, #d44); color: var(--error-text, #d44); }
-.likeness-models .quiet { color: var(--descrip-text); font-size: 12px; overflow-wrap: anywhere; }
+.likeness-models .quiet { color: var(--descrip-text); font-size: 12px; overflow-wrap: anywhere; white-space: pre-line; }
+.likeness-models details[data-task] { border-top: 1px solid var(--border-color); padding: 6px 0; }
+.likeness-models details[data-task] > article:first-of-type { margin-top: 8px; }
+.likeness-models summary { cursor: pointer; list-style: revert; display: list-item; }
+.likeness-models summary b { margin-right: 8px; }
 .likeness-models .says { color: var(--error-text, #d44); font-size: 12px; white-space: pre-wrap;
   overflow-wrap: anywhere; }
 .likeness-models a { color: inherit; }
@@ -40,9 +49,14 @@ function size(bytes) {
   return bytes >= 1e9 ? `${(bytes / 1e9).toFixed(2)} GB` : `${(bytes / 1e6).toFixed(1)} MB`;
 }
 
+/** The nodes of a graph and of the subgraphs in it. */
+function nodesOf(graph) {
+  return (graph?.nodes ?? []).flatMap((node) => [node, ...nodesOf(node.subgraph)]);
+}
+
 /** The ids that the open workflow's loaders ask for. */
 function neededIds() {
-  const nodes = app.graph?._nodes ?? [];
+  const nodes = nodesOf(app.rootGraph ?? app.graph);
   const loaders = nodes.filter((node) => (node.comfyClass ?? node.type ?? "").startsWith("LikenessLoad"));
   const choices = loaders.flatMap((node) => (node.widgets ?? []).filter((widget) => widget.name === "model"));
   return new Set(choices.map((widget) => widget.value));
@@ -53,6 +67,7 @@ class Panel {
     this.root = root;
     this.systems = [];
     this.words = "";
+    this.open = new Set(); // the tasks whose systems are in view
     this.search = make("input", { type: "search", placeholder: "Search systems", ariaLabel: "Search systems" });
     this.search.oninput = () => {
       this.words = this.search.value.toLowerCase();
@@ -64,30 +79,56 @@ class Panel {
         make("h2", { textContent: "Face models" }), this.search, this.list),
     );
     this.hear = (event) => this.news(event.detail);
+    this.look = () => {
+      if (this.needed !== [...neededIds()].sort().join()) this.draw();
+    };
     api.addEventListener("likeness.models", this.hear);
+    api.addEventListener("graphChanged", this.look);
     this.load();
   }
 
   close() {
     api.removeEventListener("likeness.models", this.hear);
+    api.removeEventListener("graphChanged", this.look);
   }
 
   async load() {
+    const asked = (this.asked = (this.asked ?? 0) + 1);
     const answer = await api.fetchApi("/likeness/models");
+    if (asked !== this.asked) return; // asked again since: that answer counts
     if (!answer.ok) {
       this.list.replaceChildren(make("p", { className: "says", textContent: `The server answers ${answer.status}.` }));
       return;
     }
-    this.systems = await answer.json();
+    const systems = await answer.json();
+    if (asked !== this.asked) return;
+    this.systems = systems;
     this.draw();
   }
 
   news(job) {
     const model = this.systems.flatMap((system) => system.models).find((known) => known.id === job.id);
     if (!model) return;
+    const moved = model.job?.state === "running" && job.state === "running";
     model.job = job;
     if (["done", "failed", "paused"].includes(job.state)) this.load();
-    else this.draw();
+    else if (!moved || !this.move(job)) this.draw();
+  }
+
+  /** Show how far a job is where it is shown already: a list drawn anew would take its buttons from under the mouse. */
+  move(job) {
+    const bar = this.list.querySelector(`[data-model="${CSS.escape(job.id)}"] progress`);
+    if (bar) bar.replaceWith(this.bar(job)[0]);
+    const says = this.list.querySelector(`[data-model="${CSS.escape(job.id)}"] .far`);
+    if (says) says.replaceWith(this.bar(job)[1]);
+    return Boolean(bar);
+  }
+
+  bar(job) {
+    const bar = make("progress", { max: job.total || 1 });
+    if (job.total) bar.value = job.done;
+    const far = job.total ? `${size(job.done || 1)} of ${size(job.total)}` : size(job.done || 1);
+    return [bar, make("div", { className: "quiet far", textContent: job.file ? `${job.file} ${far}` : "waiting" })];
   }
 
   async act(verb, id) {
@@ -105,28 +146,49 @@ class Panel {
 
   draw() {
     const needed = neededIds();
-    const known = (system) =>
-      !this.words || `${system.title} ${system.system} ${system.task}`.toLowerCase().includes(this.words);
+    this.needed = [...needed].sort().join();
+    const words = this.words.split(" ").filter(Boolean);
+    const known = (system) => {
+      const text = `${system.title} ${system.system} ${system.task} ${system.models.map((model) => model.id)}`;
+      return words.every((word) => text.toLowerCase().includes(word));
+    };
     const shown = this.systems.filter(known);
     const parts = [];
-    const wanted = shown.flatMap((system) => system.models.filter((m) => needed.has(m.id)).map((m) => [system, m]));
+    const wanted = this.systems.flatMap((system) => system.models.filter((m) => needed.has(m.id)).map((m) => [system, m]));
     wanted.sort((a, b) => (a[1].state === "installed") - (b[1].state === "installed"));
     if (wanted.length) {
       parts.push(make("h3", { textContent: "This workflow needs" }));
       parts.push(...wanted.map(([system, model]) => this.card(system, model)));
     }
+    parts.push(make("h3", { textContent: "Published systems" }));
     for (const task of [...new Set(shown.map((system) => system.task))].sort()) {
-      const cards = shown
-        .filter((system) => system.task === task)
-        .flatMap((system) => {
-          const rest = system.models.filter((model) => !needed.has(model.id));
-          return system.models.length ? rest.map((model) => this.card(system, model)) : [this.card(system, null)];
-        });
-      if (cards.length) parts.push(make("h3", { textContent: task.replace("head3d", "3D heads") }), ...cards);
+      parts.push(this.group(task, shown.filter((system) => system.task === task), needed));
     }
-    const top = this.root.querySelector(".likeness-models").scrollTop;
+    if (!shown.length) parts.push(make("p", { className: "quiet", textContent: "No system has these words." }));
+    const scrolled = this.root.querySelector(".likeness-models");
+    const top = scrolled.scrollTop;
     this.list.replaceChildren(...parts);
-    this.root.querySelector(".likeness-models").scrollTop = top;
+    scrolled.scrollTop = top;
+  }
+
+  /** The systems of a task, folded until they are asked for; what a node can load first, what nobody published last. */
+  group(task, systems, needed) {
+    const models = systems.flatMap((system) => system.models);
+    const installed = models.filter((model) => model.state === "installed").length;
+    const about = models.length ? `${installed} of ${models.length} installed` : "no weights published";
+    const rank = (system) => (system.models.length ? 0 : 2) + (system.works ? 0 : 1);
+    const cards = [...systems]
+      .sort((a, b) => rank(a) - rank(b) || a.title.localeCompare(b.title))
+      .flatMap((system) => {
+        const rest = system.models.filter((model) => !needed.has(model.id));
+        return system.models.length ? rest.map((model) => this.card(system, model)) : [this.card(system, null)];
+      });
+    const summary = make("summary", {}, make("b", { textContent: TASKS[task] ?? task }),
+      make("span", { className: "quiet", textContent: about }));
+    const group = make("details", { open: Boolean(this.words) || this.open.has(task) }, summary, ...cards);
+    group.dataset.task = task;
+    summary.onclick = () => (group.open ? this.open.delete(task) : this.open.add(task));
+    return group;
   }
 
   card(system, model) {
@@ -150,12 +212,17 @@ class Panel {
     card.append(make("div", { className: "quiet" }, `${size(model.bytes)} · `, license, " · ", link));
     card.append(make("div", { className: "quiet", textContent: model.files.map((file) => file.target).join("\n") }));
     if (job?.state === "running" || job?.state === "waiting") {
-      const bar = make("progress", { max: job.total || 1 });
-      if (job.total) bar.value = job.done;
-      card.append(bar, make("div", { className: "quiet", textContent: `${job.file} ${size(job.done || 1)}` }));
+      card.append(...this.bar(job));
     }
     if (job?.state === "failed") card.append(make("div", { className: "says", textContent: job.says }));
-    if (model.state === "manual") card.append(make("div", { className: "quiet", textContent: model.steps }));
+    const found = model.job?.verb === "verify" && model.job.state === "done" ? model.job.says : "";
+    if (found) card.append(make("div", { className: "quiet found", textContent: `Verified: ${found}` }));
+    if (model.state === "manual") {
+      const steps = make("div", { className: "quiet", textContent: model.steps });
+      const pages = model.pages.map((url) => make("a", { href: url, target: "_blank", rel: "noreferrer", textContent: url }));
+      const links = pages.map((page) => make("div", { className: "quiet" }, page));
+      card.append(make("details", { className: "steps" }, make("summary", { textContent: "How to get it" }), steps, ...links));
+    }
     card.append(this.buttons(model, job));
     return card;
   }

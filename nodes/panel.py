@@ -4,6 +4,7 @@ ComfyUI's own middleware refuses requests of other origins before they arrive he
 """
 
 import asyncio
+import json
 import logging
 import queue
 import threading
@@ -85,11 +86,12 @@ class Jobs:
                 fetch.download(model, folders, watch)
                 job.state = "done"
             else:
-                wrong = [v for v in fetch.verify(model, folders, watch) if v.state not in ("sound", "unknown")]
-                job.state, job.says = ("failed", "\n".join(v.says for v in wrong)) if wrong else ("done", "sound")
+                found = fetch.verify(model, folders, watch)
+                job.says = "\n".join(verdict.says for verdict in found if verdict.says) or "sound"
+                job.state = "done" if all(verdict.state in ("sound", "unknown") for verdict in found) else "failed"
         except InterruptedError:
             self._rest(id, job)
-        except (OSError, ValueError) as error:
+        except Exception as error:  # whatever it is, the jobs that wait are to run
             job.state, job.says = "failed", str(error)
             logging.warning("Likeness: %s: %s", id, error)
 
@@ -113,7 +115,9 @@ def _system(manifest: Manifest, folders: fetch.Folders, jobs: Jobs) -> dict:
 
 
 def _model(model: Model, folders: fetch.Folders, jobs: Jobs) -> dict:
-    found, job = fetch.plan(model, folders), jobs.jobs.get(model.id)
+    job = jobs.jobs.get(model.id)
+    told = dict(vars(job)) if job else None  # before the files are looked at: a job that goes on is told of again
+    found = fetch.plan(model, folders)
     return {
         "id": model.id,
         "state": found.state,
@@ -125,8 +129,11 @@ def _model(model: Model, folders: fetch.Folders, jobs: Jobs) -> dict:
         "needs": model.needs,
         "steps": model.how_to_get(),
         "pages": sorted({source.url for file in model.files for source in file.sources if source.url}),
-        "files": [{"name": have.file.name, "state": have.state, "target": str(have.target)} for have in found.files],
-        "job": vars(job) if job else None,
+        "files": [
+            {"name": have.file.name, "state": have.state, "target": str(have.path or have.target)}
+            for have in found.files
+        ],
+        "job": told,
     }
 
 
@@ -145,7 +152,11 @@ def register() -> None:
 
     @server.routes.post("/likeness/models/{verb}")
     async def act(request):
-        verb, given = request.match_info["verb"], await request.json()
+        verb, text = request.match_info["verb"], await request.text()
+        try:
+            given = json.loads(text)
+        except ValueError:
+            given = None
         id = given.get("id") if isinstance(given, dict) else None
         if verb not in VERBS or not isinstance(id, str) or set(given) != {"id"}:
             said = f"Expected one of {', '.join(VERBS)} with the id of published weights."

@@ -1,0 +1,248 @@
+"""The sidebar tab "Face models", by real clicks, with weights from a slow server. See ``demo/canvas/models-*.png``."""
+
+import hashlib
+import json
+import time
+import urllib.error
+import urllib.request
+from pathlib import Path
+
+import pytest
+
+import packing
+import slow
+from canvas.conftest import LOOKS
+from canvas.server import comfyui, comfyui_path, fetch
+
+ROOT = Path(__file__).parents[2]
+DETECTOR = "yunet/loopback"  # YuNet's own bytes under another id: weights that a loader can ask for and run
+SETTING = "Likeness.Weights.DownloadOnQueue"
+PROMPT = {
+    "1": {"class_type": "LikenessLoadFaceDetector", "inputs": {"model": DETECTOR, "engine": "auto"}},
+    "2": {"class_type": "LoadImage", "inputs": {"image": "face.png"}},
+    "3": {"class_type": "LikenessDetectFaces", "inputs": {"detector": ["1", 0], "image": ["2", 0], "threshold": 0.7}},
+    "4": {"class_type": "PreviewAny", "inputs": {"source": ["3", 2]}},
+}
+
+
+@pytest.fixture(scope="module")
+def source():
+    with slow.serving() as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
+def base(tmp_path_factory):
+    return tmp_path_factory.mktemp("panel")
+
+
+@pytest.fixture(scope="module")
+def address(source, base):
+    """A ComfyUI with this pack and manifests that name the slow server."""
+    if comfyui_path() is None:
+        pytest.skip("no ComfyUI here: set COMFYUI_PATH, and COMFYUI_PYTHON to its interpreter")
+    pack = packing.copy_tracked(base / "pack")
+    slow.write_manifest(pack / "models_manifest", source)
+    yunet = json.loads((pack / "models_manifest/yunet.json").read_text())
+    body = (pack / "models_manifest/starter/weights/face_detection_yunet_2023mar.onnx").read_bytes()
+    yunet["models"].append(slow.weights(DETECTOR, source.publish("loopback.onnx", body), "face_detection"))
+    (pack / "models_manifest/yunet.json").write_text(json.dumps(yunet))
+    (base / "home/input").mkdir(parents=True)
+    photo = next((ROOT / "models_manifest/starter").rglob("*astronaut*.png"))
+    (base / "home/input/face.png").write_bytes(photo.read_bytes())
+    with comfyui(base / "home", pack) as address:
+        yield address
+
+
+@pytest.fixture(scope="module")
+def page(browser, address):
+    with browser.chromium(address) as page:
+        page.page.set_default_timeout(60_000)  # a busy machine takes half of it to load the page
+        yield page
+
+
+@pytest.fixture
+def tab(page, source):
+    """The open tab, of a workflow whose detector is missing."""
+    source.pause = 0
+    open_tab(page)
+    yield page.page.locator(".likeness-models")
+    assert page.errors == []
+
+
+def open_tab(page, **settings):
+    page.open(**settings)
+    page.load(json.loads((ROOT / "workflows/quickstart.json").read_text()))
+    page.page.evaluate(
+        """id => { const loader = app.graph.nodes.find(node => node.type === "LikenessLoadFaceDetector");
+        loader.widgets.find(widget => widget.name === "model").value = id; }""",
+        DETECTOR,
+    )
+    panel = page.page.locator(".likeness-models")
+    if panel.count():
+        page.page.get_by_role("button", name="Face models").first.click()
+        panel.wait_for(state="detached")
+    page.page.get_by_role("button", name="Face models").first.click()
+    panel.locator("details").first.wait_for()
+    page.errors.clear()
+
+
+def card(tab, id):
+    return tab.locator(f'[data-model="{id}"]')
+
+
+def press(tab, id, label):
+    card(tab, id).get_by_role("button", name=f"{label} {id}", exact=True).click()
+
+
+def state(tab, id, word):
+    card(tab, id).locator(".state", has_text=word).wait_for(timeout=10_000)
+
+
+def find(tab, words):
+    tab.get_by_role("searchbox").fill(words)
+
+
+def progress(tab, id):
+    return card(tab, id).locator("progress").evaluate("bar => bar.value", timeout=10_000)
+
+
+def post(address, path, body, **headers):
+    """Status and text."""
+    data = body if isinstance(body, bytes) else json.dumps(body).encode()
+    try:
+        with urllib.request.urlopen(urllib.request.Request(address + path, data, headers), timeout=30) as answer:
+            return answer.status, answer.read().decode()
+    except urllib.error.HTTPError as error:
+        return error.code, error.read().decode()
+
+
+def model_of(address, id):
+    systems = fetch(address, "/likeness/models")
+    return next(model for system in systems for model in system["models"] if model["id"] == id)
+
+
+def test_what_the_open_workflow_lacks_comes_first(tab):
+    assert tab.locator("h3").first.inner_text().lower() == "this workflow needs"
+    assert tab.locator("article").first.get_attribute("data-model") == DETECTOR
+    assert card(tab, DETECTOR).count() == 1
+    assert card(tab, DETECTOR).locator(".state").inner_text() == "missing"
+
+
+def test_a_download_moves_pauses_goes_on_and_is_verified(tab, source, base):
+    find(tab, "loopback")
+    source.pause = 0.05
+    press(tab, slow.FREE, "Download")
+    state(tab, slow.FREE, "download")
+    far = {progress(tab, slow.FREE)}
+    end = time.monotonic() + 10
+    while len(far) < 4 and time.monotonic() < end:
+        far.add(progress(tab, slow.FREE))
+    assert len(far) == 4
+    assert max(far) < slow.BYTES
+    press(tab, slow.FREE, "Pause")
+    state(tab, slow.FREE, "partial")
+    source.pause = 0.002
+    press(tab, slow.FREE, "Resume")
+    state(tab, slow.FREE, "installed")
+    assert source.starts[-1] > 0
+    assert (base / "home/models/loopback/free.bin").read_bytes() == slow.noise(0)
+    assert str(base / "home/models/loopback/free.bin") in card(tab, slow.FREE).inner_text()
+    press(tab, slow.FREE, "Verify")
+    card(tab, slow.FREE).get_by_text("Verified: sound").wait_for()
+
+
+def test_terms_are_accepted_before_the_download_and_a_cancelled_one_leaves_nothing(tab, source, base):
+    find(tab, "loopback")
+    assert card(tab, slow.CLOSED).get_by_text("non-commercial").is_visible()
+    assert card(tab, slow.CLOSED).get_by_role("button").all_inner_texts() == ["Accept CC-BY-NC-4.0"]
+    press(tab, slow.CLOSED, "Accept CC-BY-NC-4.0")
+    source.pause = 0.05
+    press(tab, slow.CLOSED, "Download")
+    state(tab, slow.CLOSED, "download")
+    press(tab, slow.CLOSED, "Cancel")
+    state(tab, slow.CLOSED, "missing")
+    press(tab, slow.CLOSED, "Download")
+    while not progress(tab, slow.CLOSED):
+        pass
+    press(tab, slow.CLOSED, "Pause")
+    state(tab, slow.CLOSED, "partial")
+    press(tab, slow.CLOSED, "Discard")
+    state(tab, slow.CLOSED, "missing")
+    assert not list((base / "home/models/loopback").glob("closed.bin*[!k]"))
+
+
+def test_what_is_not_as_announced_says_so(tab, base):
+    find(tab, "loopback")
+    press(tab, slow.DAMAGED, "Download")
+    card(tab, slow.DAMAGED).get_by_text("Expected sha256 0000").wait_for()
+    state(tab, slow.DAMAGED, "missing")
+    assert not (base / "home/models/loopback/damaged.bin").exists()
+
+
+def test_a_task_unfolds_and_stays_so(tab):
+    group = tab.locator('[data-task="body"]')
+    assert not group.locator("article").first.is_visible()
+    group.locator("summary").first.click()
+    assert group.locator("article").first.is_visible()
+    find(tab, "yunet")
+    assert tab.locator("details[data-task]").count() == 1
+    find(tab, "")
+    assert tab.locator('[data-task="body"] article').first.is_visible()
+    assert not tab.locator('[data-task="talk"] article').first.is_visible()
+
+
+def test_the_routes_take_published_ids_and_nothing_else(address, base):
+    good = {"id": slow.FREE}
+    status, text = post(address, "/likeness/models/download", {"id": "yunet/none"})
+    assert status == 404
+    assert "got yunet/none" in text
+    refused = [{"id": slow.FREE, "url": "http://127.0.0.1/x"}, {"path": "/etc/passwd"}, {"id": [slow.FREE]}, [], b"{"]
+    for body in refused:
+        assert post(address, "/likeness/models/download", body)[0] == 400
+    assert post(address, "/likeness/models/delete", good)[0] == 400
+    assert {post(address, "/likeness/models/download", {"id": id})[0] for id in ("../../x", "/etc/passwd")} == {404}
+    for header in ({"Origin": "https://example.org"}, {"Sec-Fetch-Site": "cross-site"}):
+        assert post(address, "/likeness/models/accept", {"id": slow.FREE}, **header)[0] == 403
+    accepted = base / "home/user/likeness.accepted.json"
+    assert not accepted.exists() or slow.FREE not in json.loads(accepted.read_text())
+
+
+def test_a_queue_says_what_is_missing_and_brings_it_where_that_is_allowed(page, address, source, base):
+    status, text = post(address, "/prompt", {"prompt": PROMPT})
+    assert status == 400
+    for part in (
+        "0.2 MB",
+        "MIT https://example.org/MIT",
+        source.url,
+        "model panel",
+        "headless models",
+        "LIKENESS_DOWN",
+    ):
+        assert part in text
+    fetch(address, "/settings", {SETTING: True})
+    status, text = post(address, "/prompt", {"prompt": PROMPT})
+    assert status == 200, text
+    run = json.loads(text)["prompt_id"]
+    end = time.monotonic() + 30
+    while run not in (history := fetch(address, f"/history/{run}")) and time.monotonic() < end:
+        time.sleep(0.1)
+    assert history[run]["outputs"]["4"]["text"] == ["1"]
+    (file,) = model_of(address, DETECTOR)["files"]
+    assert file["state"] == "installed"
+    assert hashlib.sha256(Path(file["target"]).read_bytes()).hexdigest().startswith("8f2383e4")
+
+
+@pytest.mark.parametrize("look", LOOKS)
+def test_the_panel_in_every_look(page, look):
+    open_tab(page)
+    for setting in LOOKS[look].items():
+        page.page.evaluate("setting => app.extensionManager.setting.set(...setting)", setting)
+    tab = page.page.locator(".likeness-models")
+    for task in ("detect", "body"):
+        tab.locator(f'[data-task="{task}"] > summary').click()
+    page.screenshot(ROOT / f"demo/canvas/models-{look}.png")
+    tab.locator('[data-task="body"]').evaluate("group => group.scrollIntoView()")
+    page.screenshot(ROOT / f"demo/canvas/models-{look}-body.png")
+    assert tab.evaluate("panel => panel.scrollWidth <= panel.clientWidth")
+    assert page.errors == []
