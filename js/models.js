@@ -154,7 +154,8 @@ class Panel {
     };
     const shown = this.systems.filter(known);
     const parts = [];
-    const wanted = this.systems.flatMap((system) => system.models.filter((m) => needed.has(m.id)).map((m) => [system, m]));
+    const all = this.systems.flatMap((system) => system.models.map((model) => [system, model]));
+    const wanted = all.filter(([, model]) => needed.has(model.id));
     wanted.sort((a, b) => (a[1].state === "installed") - (b[1].state === "installed"));
     if (wanted.length) {
       parts.push(make("h3", { textContent: "This workflow needs" }));
@@ -219,9 +220,10 @@ class Panel {
     if (found) card.append(make("div", { className: "quiet found", textContent: `Verified: ${found}` }));
     if (model.state === "manual") {
       const steps = make("div", { className: "quiet", textContent: model.steps });
-      const pages = model.pages.map((url) => make("a", { href: url, target: "_blank", rel: "noreferrer", textContent: url }));
-      const links = pages.map((page) => make("div", { className: "quiet" }, page));
-      card.append(make("details", { className: "steps" }, make("summary", { textContent: "How to get it" }), steps, ...links));
+      const links = model.pages.map((url) =>
+        make("div", { className: "quiet" },
+          make("a", { href: url, target: "_blank", rel: "noreferrer", textContent: url })));
+      card.append(make("details", {}, make("summary", { textContent: "How to get it" }), steps, ...links));
     }
     card.append(this.buttons(model, job));
     return card;
