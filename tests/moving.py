@@ -39,7 +39,7 @@ def network(task: ModuleType) -> nn.Module:
 
 def find(frames: Tensor, threshold: float = 0.6) -> Faces:
     """The surest face of each frame: YuNet sees a second one on Grace Hopper's hat."""
-    faces = cat([network(detect).detect(chunk, threshold) for chunk in frames.split(8)])
+    faces = cat([network(detect).detect(chunk, threshold, size=384) for chunk in frames.split(8)])
     return faces.select(faces.id == 0)
 
 

@@ -61,7 +61,7 @@ def curves() -> dict[str, Tensor]:
     syllables = bump(0.55, 0.12) + 0.6 * bump(0.85, 0.09) + 0.9 * bump(1.5, 0.16) + 0.5 * bump(1.85, 0.08)
     found = {
         "yaw": 20 * turn.sin() * envelope,
-        "pitch": -6 * (2 * turn + 0.6).sin() * envelope**2,
+        "pitch": -8 * (2 * turn + 0.6).sin() * envelope**2,
         "roll": -4 * (turn + 1.2).sin() * envelope**2,
         "jaw": 14 * (syllables + 0.7 * bump(2.35, 0.12)),
         "smile": 0.8 * smoothstep(t, 0.9, 1.3) * (1 - smoothstep(t, 1.9, 2.5)),

@@ -57,10 +57,11 @@ def test_a_driver_who_keeps_still_gives_the_photo():
 
 
 def test_the_chosen_neutral_frame_gives_the_photo_and_others_do_not():
-    made = moving.reenacted("grace_hopper", driving_motion("astronaut"), replace(AS_DRIVEN, neutral=3 * moving.EVERY))
+    motion = driving_motion("astronaut").select(torch.arange(2, 5))
+    made = moving.reenacted("grace_hopper", motion, replace(AS_DRIVEN, neutral=3 * moving.EVERY))
     changes = (made - source("grace_hopper").photo).abs().amax((1, 2, 3))
-    assert changes[3] < 0.1 / 255
-    assert changes[[0, 1, 2, 4, 5]].min() > 0.2
+    assert changes[1] < 0.1 / 255
+    assert changes[[0, 2]].min() > 0.2
 
 
 def test_a_neutral_frame_without_a_face_is_an_error():

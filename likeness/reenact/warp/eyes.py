@@ -8,11 +8,12 @@ from torch import Tensor
 from ...landmark.canonical import MESH_POINTS
 from .head import Face, project
 from .motion import Eye
-from .sampling import blur, sample, smoothstep
+from .sampling import blur, line_height, sample, smoothstep
 
 SOFT = 0.004  # of a lid's edge, face widths
 MOVING = 0.05  # centimetres that a lid has to move, for its eye to be drawn anew in full
 LOOKING = 0.01  # the same of a gaze, eye widths
+SLIT = (0.7, 2.5)  # pixels of an opening: so far only lashes are seen in it, from here on the whole eyeball
 IRIS, WHITE = 0.22, 0.50  # eye widths from the pupil: so far all moves with it, from here on nothing
 
 
@@ -50,9 +51,23 @@ def paint_eye(
     apart = (origin - still.points[eye.pupil, :2] - shift).norm(dim=-1, keepdim=True) / width
     origin = origin - shift * (1 - smoothstep(apart, IRIS, WHITE))
 
+    ball = sample(planes, origin)
+    slit = smoothstep(_gap(face, eye) * face.frame.scale[0], *SLIT)
+    if slit < 1:
+        ball = torch.lerp(_lashes(planes, still, origin, eye), ball, slit)
     moved = (face.shape[ring] - still.shape[ring]).abs().max() / MOVING + gaze.abs().max() / LOOKING
     soft = blur(opening, max(0.6, SOFT * still.width))
-    return torch.lerp(front, sample(planes, origin), soft * moved.clamp(max=1))
+    return torch.lerp(front, ball, soft * moved.clamp(max=1))
+
+
+def _lashes(planes: Tensor, still: Face, origin: Tensor, eye: Eye) -> Tensor:
+    """(3, h, w) the edge of the upper lid above (h, w, 2) places in the photo."""
+    outer, inner = still.points[eye.corners, :2]
+    across = (inner - outer) / torch.dist(outer, inner)
+    axes = torch.stack([across, torch.stack([-across[1], across[0]])])
+    along = (origin - outer) @ across
+    height = line_height((still.points[eye.upper, :2] - outer) @ axes.T, along)
+    return sample(planes, torch.stack([along, height], -1) @ axes + outer)
 
 
 def _gap(face: Face, eye: Eye) -> Tensor:

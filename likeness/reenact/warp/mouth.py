@@ -11,7 +11,7 @@ from torch import Tensor
 from ...landmark.canonical import INNER_LIP_LOWER, INNER_LIP_UPPER, LIPS_INNER
 from ...raster import rasterize
 from .head import Face, lift, project
-from .parts import LIP, MOUTH, parts, triangles
+from .parts import LIP, MOUTH, parts_seen, triangles
 from .sampling import blur, line_height, sample, smoothstep
 
 UPPER, LOWER, INNER = list(INNER_LIP_UPPER), list(INNER_LIP_LOWER), list(LIPS_INNER)
@@ -40,7 +40,7 @@ class Mouth:
     def of(cls, planes: Tensor, face: Face) -> Mouth:
         """The mouth of a face in the (3, H, W) region of a photo."""
         drawn = rasterize(face.points[:468], triangles(), planes.shape[1], planes.shape[2])
-        part = torch.where(drawn.covered, parts()[drawn.triangle.clamp(min=0)], -1)
+        part = parts_seen(drawn)
         lip = planes[:, part == LIP]
         patch = torch.cartesian_prod(torch.arange(-2.0, 3), torch.arange(-2.0, 3))
         skin = sample(planes, face.points[CHEEKS, None, :2] + patch, "bilinear").mean((1, 2))

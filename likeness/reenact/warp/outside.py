@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor
-from torch.nn.functional import normalize
+from torch.nn.functional import interpolate, normalize
 
 from ...landmark.canonical import CHIN, FACE_OVAL, FOREHEAD
 from ...landmark.procrustes import Similarity
@@ -84,6 +84,11 @@ class Outside:
             carried = sample(displacement, found / self.step, "bilinear")
             found = found + DAMPING * (self.nodes - found - carried.movedim(0, -1))
         return (found - self.nodes).movedim(-1, 0)
+
+    def spread(self, values: Tensor, height: int, width: int) -> Tensor:
+        """(2, H, W) what (2, h, w) nodes carry, at the pixels between them."""
+        size = [(count - 1) * self.step + 1 for count in values.shape[1:]]
+        return interpolate(values[None], size, mode="bilinear", align_corners=True)[0, :, :height, :width]
 
 
 def region(points: Tensor, height: int, width: int) -> tuple[int, int, int, int]:

@@ -11,12 +11,13 @@ from .eyes import paint_eye
 from .head import Face
 from .motion import EYES
 from .mouth import paint_mouth
-from .parts import LEFT, MOUTH, RIGHT, parts, triangles
+from .parts import LEFT, MOUTH, RIGHT, parts_seen, triangles
 from .sampling import blur, pixels, sample
 from .source import Source
 
 STILL = 1e-3  # pixels; what moves less keeps its value bit for bit
 FEATHER = 0.012  # of the face's edge, face widths
+JUMP = 8.0  # pixels of the photo between neighbours: one part of the face hides another
 MARGIN = 3  # pixels around an eye or a mouth, for its soft edge
 
 
@@ -42,11 +43,10 @@ def _draw_outside(source: Source, face: Face) -> tuple[Tensor, Tensor]:
     """The region with the head moved by its field, and where it moved, up to 1 for a pixel or more."""
     field, (height, width) = source.outside, source.planes.shape[1:]
     back = field.origin(field.displacement(face.frame, face.points[list(FACE_OVAL), :2]))
-    at = pixels(0, 0, width, height)
-    x, y = sample(back, at / field.step, "bilinear")
-    far = (x.square() + y.square()).sqrt()
+    shift = field.spread(back, height, width)
+    far = shift.square().sum(0).sqrt()
     far = torch.where(far > STILL, far, 0)
-    picture = sample(source.planes, at + torch.stack([x, y], -1))
+    picture = sample(source.planes, pixels(0, 0, width, height) + shift.movedim(0, -1))
     return torch.where(far > 0, picture, source.planes), far.clamp(max=1)
 
 
@@ -59,7 +59,8 @@ def _draw_face(
     at = pixels(0, 0, width, height) + torch.tensor(corner)
     origin = drawn.interpolate(source.face.points[:MESH_POINTS, :2], triangles())
     front = torch.where(drawn.covered, sample(source.planes, origin), below)
-    part = torch.where(drawn.covered, parts()[drawn.triangle.clamp(min=0)], -1)
+    front = _soften(front, origin, drawn.covered)
+    part = parts_seen(drawn)
     for number, eye in zip((LEFT, RIGHT), EYES, strict=True):
         for rows, columns in _around(part == number):
             window, opening = front[:, rows, columns], part[rows, columns] == number
@@ -70,6 +71,29 @@ def _draw_face(
         inside = paint_mouth(window, at[rows, columns], opening, source.planes, source.mouth, source.face, face)
         front[:, rows, columns] = inside
     return front, drawn.covered
+
+
+def _soften(front: Tensor, origin: Tensor, covered: Tensor) -> Tensor:
+    """(3, h, w) the face, smooth where one part of it hides another: at the far side of the nose.
+
+    Args:
+        front: (3, h, w) as drawn, one triangle a pixel.
+        origin: (h, w, 2) where in the photo each pixel comes from.
+        covered: (h, w) bool, where the face is.
+    """
+    hidden = torch.zeros_like(covered)
+    beside = ((origin[:, 1:] - origin[:, :-1]).abs().amax(-1) > JUMP) & covered[:, 1:] & covered[:, :-1]
+    below = ((origin[1:] - origin[:-1]).abs().amax(-1) > JUMP) & covered[1:] & covered[:-1]
+    for part, jump in ((hidden[:, 1:], beside), (hidden[:, :-1], beside), (hidden[1:], below), (hidden[:-1], below)):
+        part |= jump
+    y, x = hidden.nonzero(as_tuple=True)
+    around = [
+        front[:, (y + dy).clamp(0, len(origin) - 1), (x + dx).clamp(0, origin.shape[1] - 1)]
+        for dy in (-1, 0, 1)
+        for dx in (-1, 0, 1)
+    ]
+    front[:, y, x] = torch.stack(around).mean(0)
+    return front
 
 
 def _rows_and_columns(face: Face, height: int, width: int) -> tuple[slice, slice]:
