@@ -15,6 +15,7 @@ from PIL import Image
 from torch import Tensor
 
 FLOAT, UINT = 5126, 5125
+VERTICES, INDICES = 34962, 34963  # what a part of the file is for
 LINEAR, CLAMP = 9729, 33071
 BARE = {"metallicFactor": 0.0, "roughnessFactor": 0.5, "baseColorFactor": [0.22, 0.22, 0.22, 1.0]}  # as ComfyUI's
 COLORED = {"metallicFactor": 0.0, "roughnessFactor": 1.0, "baseColorFactor": [1.0, 1.0, 1.0, 1.0]}
@@ -49,7 +50,7 @@ def encode_glb(
     named = {"POSITION": vertices, "TEXCOORD_0": uv, "COLOR_0": colors, "NORMAL": normals}
     attributes = {name: file.add_vectors(tensor) for name, tensor in named.items() if tensor is not None}
     indices = triangles.cpu().numpy().astype(np.uint32)
-    primitive = {"attributes": attributes, "indices": file.add_array(indices, UINT, indices.size, "SCALAR")}
+    primitive = {"attributes": attributes, "indices": file.add_array(indices, UINT, indices.size, "SCALAR", INDICES)}
     look: dict[str, Any] = dict(BARE if colors is None and texture is None else COLORED)
     content: dict[str, Any] = {}
     if texture is not None:
@@ -70,19 +71,19 @@ class _File:
         self.views: list[dict[str, int]] = []
         self.accessors: list[dict[str, Any]] = []
 
-    def add(self, data: bytes) -> int:
-        self.views.append({"buffer": 0, "byteOffset": len(self.blob), "byteLength": len(data)})
+    def add(self, data: bytes, **about: int) -> int:
+        self.views.append({"buffer": 0, "byteOffset": len(self.blob), "byteLength": len(data), **about})
         self.blob += data + bytes(-len(data) % 4)
         return len(self.views) - 1
 
-    def add_array(self, array: np.ndarray, component: int, count: int, shape: str) -> int:
-        view = self.add(array.tobytes())
+    def add_array(self, array: np.ndarray, component: int, count: int, shape: str, target: int) -> int:
+        view = self.add(array.tobytes(), target=target)
         self.accessors.append({"bufferView": view, "componentType": component, "count": count, "type": shape})
         return len(self.accessors) - 1
 
     def add_vectors(self, tensor: Tensor) -> int:
         array = tensor.detach().float().cpu().numpy()
-        added = self.add_array(array, FLOAT, len(array), f"VEC{array.shape[1]}")
+        added = self.add_array(array, FLOAT, len(array), f"VEC{array.shape[1]}", VERTICES)
         self.accessors[added] |= {"min": array.min(0).tolist(), "max": array.max(0).tolist()}
         return added
 

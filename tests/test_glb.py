@@ -1,7 +1,10 @@
 """Meshes as .glb files."""
 
+import io
 import json
+import shutil
 import struct
+import subprocess
 
 import pytest
 import torch
@@ -49,3 +52,32 @@ def test_every_part_starts_on_a_multiple_of_four():
 def test_what_is_no_mesh_is_refused(given, message):
     with pytest.raises(ValueError, match=message):
         encode_glb(**{"vertices": SQUARE, "triangles": TRIANGLES, **given})
+
+
+def whole() -> bytes:
+    """A file of all parts; its texture's sides are powers of two."""
+    up = torch.tensor([0.0, 0, 1]).expand(4, 3)
+    return encode_glb(SQUARE, TRIANGLES, SQUARE[:, :2], normals=up, texture=torch.rand(4, 8, 3))
+
+
+def test_the_official_validator_has_nothing_to_say(tmp_path):
+    (tmp_path / "mesh.glb").write_bytes(whole())
+    script = "require('gltf-validator').validateBytes(new Uint8Array(require('fs').readFileSync(process.argv[1])))"
+    script += ".then(report => console.log(JSON.stringify(report.issues)))"
+    if not shutil.which("node"):
+        pytest.skip("node is not installed")
+    call = ["node", "-e", script, str(tmp_path / "mesh.glb")]
+    done = subprocess.run(call, capture_output=True, text=True)
+    if "Cannot find module 'gltf-validator'" in done.stderr:
+        pytest.skip("gltf-validator is not installed: npm install it, and set NODE_PATH to its node_modules")
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["messages"] == []
+
+
+def test_another_reader_finds_the_same_mesh():
+    trimesh = pytest.importorskip("trimesh", reason="trimesh is not installed")
+    (mesh,) = trimesh.load(io.BytesIO(whole()), file_type="glb").geometry.values()
+    assert mesh.vertices.tolist() == SQUARE.tolist()
+    assert mesh.faces.tolist() == TRIANGLES.tolist()
+    assert (1 - mesh.visual.uv[:, 1]).tolist() == SQUARE[:, 1].tolist()  # it turns v upside down
+    assert mesh.visual.material.baseColorTexture.size == (8, 4)

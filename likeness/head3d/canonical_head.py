@@ -21,7 +21,7 @@ from ..weights import OnnxSystem
 from .unwrap import unwrap
 
 CENTIMETRE = 0.01  # metres
-DISTANCE = 2.0  # metres from the photo's camera to the head; orthographic, so any will do
+DISTANCE = 10.0  # metres from the photo's camera to the head; orthographic, so any will do that is far
 
 
 class CanonicalHead(nn.Module):

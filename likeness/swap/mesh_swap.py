@@ -32,11 +32,11 @@ from ..weights import OnnxSystem
 # As shares of the width of the face:
 INSET, FADE = 0.03, 0.1  # where the swap begins inside the outline, and over how much it fades in
 SMOOTH = 0.015  # deviation of the blur that takes the corners off that outline
-SOFT = 0.03  # deviation of the blur under which the colours of the rim are compared
+SOFT, CALM = 0.04, 0.06  # deviations of the blurs under which the rim's colours are compared, and carried inwards
 LIPS = 0.008  # deviation of the blur around a mouth that stays the target's
 # In pixels of a face's width:
 DETAIL, COARSE = 256, 64  # that masks, and that offsets of colour are made at
-REACH = 28 / 255  # how far a place at the rim may differ from the median of the rim
+REACH = 20 / 255  # how far a place at the rim may differ from the median of the rim
 USUAL, MANY = (0.1, 0.95), 100_000  # quantiles of lightness, and of how many pixels at most
 FAR = 18.0  # in Lab, lightness halved: hair is so far from the colour of the cheeks
 BELOW_HAIR, BROWS = (1.4, 0.3), 5.2  # centimetres below the hairline: the fade; it does not begin below the brows
@@ -172,7 +172,7 @@ def rim_offset(face: Tensor, target: Tensor, drawn: Raster, taken: Tensor, width
     weight = layers[..., 7]
     usual = offset[weight > 0.5].median(0).values if (weight > 0.5).any() else offset.new_zeros(3)
     offset = usual + (offset - usual).clamp(-REACH, REACH)  # hair and hats do not bleed in
-    return enlarge(blur(spread(offset, weight), SOFT * width * scale), face.shape[:2])
+    return enlarge(blur(spread(offset, weight), CALM * width * scale), face.shape[:2])
 
 
 def enlarge(picture: Tensor, size: tuple[int, ...]) -> Tensor:

@@ -164,3 +164,14 @@ def test_noise_does_not_make_a_video_flicker(networks, people):
     inside = (mask > 0.9).all(0)
     assert result.diff(dim=0)[:, inside].abs().mean() < noisy.diff(dim=0)[:, inside].abs().mean()
     assert result[:, inside].mean(1).std(0).max() < 1 / 255  # nor does its colour breathe
+
+
+def test_a_talking_face_is_the_source_in_every_frame_and_its_colour_is_calm(networks, people):
+    detector, swapper, embedder = networks
+    frames = factories.read_clip()[8:20]
+    faces = detector.detect(frames)
+    result, mask = swapper.swap(frames, faces, *people["grace_hopper"])
+    source = embedder.embed(*people["grace_hopper"])
+    assert (embedder.embed(result, faces).distance(source) < 0.5).all()  # seen over the whole clip: at most 0.45
+    colors = (result * mask[..., None]).sum((1, 2)) / mask.sum((1, 2))[:, None]
+    assert colors.diff(n=2, dim=0).abs().mean() < 2.5 / 255  # the clip's own face: 0.8
