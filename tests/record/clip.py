@@ -18,13 +18,13 @@ from scipy.sparse.linalg import spsolve
 from torch import Tensor
 
 from likeness import detect, onnx
+from likeness.filters import smoothstep
 from likeness.landmark import canonical as mp
 from likeness.landmark.procrustes import Similarity, angles_to_rotation
 from likeness.reenact import SYSTEMS
 from likeness.reenact.warp.head import Face
 from likeness.reenact.warp.motion import EYES, blink
 from likeness.reenact.warp.render import render
-from likeness.reenact.warp.sampling import smoothstep
 from likeness.reenact.warp.source import Source
 from likeness.weights import build_onnx
 

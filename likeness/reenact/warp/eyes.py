@@ -5,10 +5,11 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from ...filters import smoothstep
 from ...landmark.canonical import MESH_POINTS
 from .head import Face, project
 from .motion import Eye
-from .sampling import blur, line_height, sample, smoothstep
+from .sampling import blur, line_height, sample
 
 SOFT = 0.004  # of a lid's edge, face widths
 MOVING = 0.05  # centimetres that a lid has to move, for its eye to be drawn anew in full

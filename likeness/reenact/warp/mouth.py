@@ -8,11 +8,12 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from ...filters import smoothstep
 from ...landmark.canonical import INNER_LIP_LOWER, INNER_LIP_UPPER, LIPS_INNER
 from ...raster import rasterize
 from .head import Face, lift, project
 from .parts import LIP, MOUTH, parts_seen, triangles
-from .sampling import blur, line_height, sample, smoothstep
+from .sampling import blur, line_height, sample
 
 UPPER, LOWER, INNER = list(INNER_LIP_UPPER), list(INNER_LIP_LOWER), list(LIPS_INNER)
 CHEEKS = [50, 280, 205, 425, 101, 330]

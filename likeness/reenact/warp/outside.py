@@ -8,10 +8,11 @@ import torch
 from torch import Tensor
 from torch.nn.functional import interpolate, normalize
 
+from ...filters import smoothstep
 from ...landmark.canonical import CHIN, FACE_OVAL, FOREHEAD
 from ...landmark.procrustes import Similarity
 from .head import Face, face_width, lift, project
-from .sampling import pixels, sample, smoothstep
+from .sampling import pixels, sample
 
 # In face widths.
 HEAD, REACH = 0.35, 1.35  # from the oval: so far all moves with the head, from here on nothing moves

@@ -1,12 +1,12 @@
-"""Reading a picture between its pixels, softening it, and curves."""
+"""Reading a picture between its pixels and softening it, and heights of lines."""
 
 from __future__ import annotations
-
-import math
 
 import torch
 from torch import Tensor
 from torch.nn.functional import grid_sample
+
+from ... import filters
 
 
 def sample(planes: Tensor, xy: Tensor, mode: str = "bicubic") -> Tensor:
@@ -17,16 +17,7 @@ def sample(planes: Tensor, xy: Tensor, mode: str = "bicubic") -> Tensor:
 
 def blur(mask: Tensor, sigma: float) -> Tensor:
     """An (H, W) mask under a Gaussian of ``sigma`` pixels; its border goes on outside."""
-    from kornia.filters import gaussian_blur2d
-
-    reach = min(math.ceil(3 * sigma), min(mask.shape) - 1)
-    return gaussian_blur2d(mask[None, None].float(), 2 * reach + 1, (sigma, sigma), "replicate")[0, 0]
-
-
-def smoothstep(x: Tensor, start: float, stop: float) -> Tensor:
-    """0 up to start, 1 from stop on, smooth between."""
-    t = ((x - start) / (stop - start)).clamp(0, 1)
-    return t * t * (3 - 2 * t)
+    return filters.blur(mask[..., None], sigma)[..., 0]
 
 
 def pixels(x1: int, y1: int, x2: int, y2: int) -> Tensor:
