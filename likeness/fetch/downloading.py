@@ -85,10 +85,11 @@ class _Job:
                     problems.append(f"{source}" if source.kind == "manual" else "It should have come with this pack.")
                 else:
                     self._fetch_from(source, have)
+                    for problem in problems:  # or they are in the error
+                        log.warning("%s: another source was asked, for: %s", self.model.id, problem)
                     return
             except (ConnectionError, TimeoutError, ValueError) as error:
                 problems.append(str(error))
-                log.warning("%s: %s", self.model.id, problems[-1])
         wanted = f"Expected {have.file.name} of {self.model.id}, which is not installed"
         kind = FileNotFoundError if have.state == "manual" else ConnectionError
         raise kind("\n".join([f"{wanted}; got:", *problems, f"Or put it at {have.target} by hand."]))

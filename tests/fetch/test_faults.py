@@ -284,13 +284,14 @@ def test_half_a_file_that_looks_whole_is_refused(tmp_path):
         assert fetch(server, tmp_path, known=False) == BODY
 
 
-def test_the_second_source_is_asked_when_the_first_fails(tmp_path):
+def test_the_second_source_is_asked_when_the_first_fails(tmp_path, caplog):
     with serving(FILES, status(404)) as server:
         first, second = (file_of(f"{server.url}/weights.bin{mark}", BODY) for mark in ("?a", "?b"))
         model = weights_of(replace(first, sources=first.sources + second.sources))
         (path,) = download(model, folders_at(tmp_path), network=QUICK)
     assert path.read_bytes() == BODY
     assert [request.path[-1] for request in server.requests] == ["a", "b"]
+    assert "another source was asked, for: " in caplog.text
 
 
 @pytest.fixture
