@@ -47,9 +47,9 @@ def every_socket(info: dict) -> dict[str, workflow.Socket]:
 
     def add(groups: dict, prefix: str) -> None:
         for group in ("required", "optional"):
-            for name, (kind, options) in groups.get(group, {}).items():
-                found[prefix + name] = workflow.Socket(kind, options, group == "required")
-                for option in options["options"] if kind == workflow.DYNAMIC else ():
+            for name, socket in workflow.sockets({"input": {group: groups.get(group, {})}}, {}).items():
+                found[prefix + name] = socket
+                for option in socket.options["options"] if socket.kind == workflow.DYNAMIC else ():
                     add(option["inputs"], f"{prefix}{name}={option['key']}.")
 
     add(info["input"], "")
