@@ -74,7 +74,7 @@ class Canvas:
         overlay = self.page.locator("[data-testid=error-overlay]")
         return overlay.inner_text() if overlay.count() else ""
 
-    def run(self, seconds: float = 120) -> dict[str, Any]:
+    def run(self, seconds: float = 400) -> dict[str, Any]:
         """Click Run and wait: the run as ``/history`` has it."""
         before = fetch(self.address, "/history").keys()
         self.page.get_by_test_id("queue-button").click()
