@@ -4,6 +4,7 @@ import importlib.util
 
 import pytest
 
+import factories
 from canvas.server import comfyui, comfyui_path
 
 LOOKS = {
@@ -19,7 +20,11 @@ def address(tmp_path_factory):
     """A ComfyUI with this pack alone and no models."""
     if comfyui_path() is None:
         pytest.skip("no ComfyUI here: set COMFYUI_PATH, and COMFYUI_PYTHON to its interpreter")
-    with comfyui(tmp_path_factory.mktemp("comfyui")) as address:
+    base = tmp_path_factory.mktemp("comfyui")
+    (base / "input").mkdir()
+    for clip in factories.STARTER.glob("clips/*.mp4"):  # short; the photos the pack brings itself
+        factories.cut(clip, base / "input" / f"likeness_{clip.name}", 8)
+    with comfyui(base) as address:
         yield address
 
 

@@ -12,6 +12,8 @@ HEIGHT = {
     "LoadImage": 340,
     "PreviewImage": 340,
     "SaveImage": 360,
+    "LoadVideo": 340,
+    "SaveVideo": 420,
     "SaveGLB": 460,
     "PreviewAny": 90,
     "MarkdownNote": 200,

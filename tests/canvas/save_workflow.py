@@ -39,21 +39,22 @@ def save(canvas: Canvas, name: str) -> dict[str, Any]:
     return canvas.build({"id": str(uuid.uuid5(uuid.NAMESPACE_URL, f"likeness/{name}")), **describe(name).to_json()})
 
 
-def middle_frame(path: Path) -> Image.Image:
-    """Of a video; of a picture itself."""
+def pictures(path: Path) -> list[Image.Image]:
+    """A picture itself; a video's first frame and its middle one."""
     with av.open(str(path)) as container:
-        frames = list(container.decode(video=0))
-    return frames[len(frames) // 2].to_image()
+        frames = [frame.to_image() for frame in container.decode(video=0)]
+    return frames if len(frames) == 1 else [frames[0], frames[len(frames) // 2]]
 
 
 def thumbnail(graph: Graph, run: dict[str, Any], base: Path) -> Image.Image:
     """The pictures that a run's chosen nodes show, side by side."""
     shown = [run["outputs"][str(graph.number(node) + 1)]["images"][0] for node in graph.pictures]
-    pictures = [middle_frame(base / file["type"] / file["subfolder"] / file["filename"]) for file in shown]
-    pictures = [picture.resize((round(picture.width * HEIGHT / picture.height), HEIGHT)) for picture in pictures]
-    sheet = Image.new("RGB", (sum(picture.width for picture in pictures), HEIGHT))
-    for number, picture in enumerate(pictures):
-        sheet.paste(picture, (sum(before.width for before in pictures[:number]), 0))
+    files = [base / file["type"] / file["subfolder"] / file["filename"] for file in shown]
+    found = [picture for file in files for picture in pictures(file)]
+    found = [picture.resize((round(picture.width * HEIGHT / picture.height), HEIGHT)) for picture in found]
+    sheet = Image.new("RGB", (sum(picture.width for picture in found), HEIGHT))
+    for number, picture in enumerate(found):
+        sheet.paste(picture, (sum(before.width for before in found[:number]), 0))
     return sheet
 
 
@@ -65,12 +66,12 @@ def main() -> None:
         canvas.open()
         for name in given.names or names():
             workflow = save(canvas, name)
-            run = canvas.run()
+            text = json.dumps(workflow, indent=1, ensure_ascii=False) + "\n"
+            (WORKFLOWS / f"{name}.json").write_text(text, encoding="utf-8")
+            run = canvas.run(seconds=600)
             if run["status"]["status_str"] != "success":
                 raise RuntimeError(f"Expected {name} to run, got {json.dumps(run['status'], indent=1)}")
             thumbnail(describe(name), run, Path(folder)).save(WORKFLOWS / f"{name}.jpg", quality=85)
-            text = json.dumps(workflow, indent=1, ensure_ascii=False) + "\n"
-            (WORKFLOWS / f"{name}.json").write_text(text, encoding="utf-8")
             sys.stdout.write(f"{WORKFLOWS / name}.json and its thumbnail\n")
 
 
