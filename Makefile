@@ -1,7 +1,8 @@
 # `make demo` runs the main job on real photos; `make test` proves the pack. Both set up what they need.
 PYTHON ?= python3
 VENV := .venv
-DEMO := quickstart embed_compare paste_faces head3d_canonical
+DEMO := quickstart embed_compare parse_regions paste_faces swap_mesh head3d_canonical track_faces crop_video \
+	reenact_meshwarp
 COMFYUI_PATH ?= $(HOME)/comfy/ComfyUI
 COMFYUI_PYTHON ?= $(COMFYUI_PATH)/.venv/bin/python
 export COMFYUI_PATH COMFYUI_PYTHON

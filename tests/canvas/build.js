@@ -36,7 +36,7 @@ async ({ id, nodes, columns, frames }) => {
   })
 
   built.forEach((node, i) => {
-    const [width, height] = nodes[i].size
+    const [width, height] = nodes[i].room
     node.setSize([width, Math.max(height, Math.ceil(node.computeSize()[1]))])
   })
   const room = (node) => node.size[1] + TITLE + GAP
@@ -56,7 +56,7 @@ async ({ id, nodes, columns, frames }) => {
         y += room(built[i])
       }
     })
-    x += Math.max(...lanes.flat().map((i) => nodes[i].size[0])) + 4 * MARGIN
+    x += Math.max(...lanes.flat().map((i) => nodes[i].room[0])) + 4 * MARGIN
   }
   for (const { title, nodes } of frames) {
     const inside = nodes.map((i) => built[i])

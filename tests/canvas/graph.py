@@ -35,13 +35,13 @@ class Node:
     Args:
         kind: Its class, such as ``LoadImage``.
         title: What it is called, when not by its class's display name.
-        size: Width and height, when the usual ones do not do.
+        room: Width and height, when the usual ones do not do.
         inputs: Per input either a value, for its widget, or another node's output: ``image=photo["IMAGE"]``.
     """
 
-    def __init__(self, kind: str, title: str = "", size: tuple[int, int] | None = None, **inputs: Any) -> None:
+    def __init__(self, kind: str, title: str = "", room: tuple[int, int] | None = None, /, **inputs: Any) -> None:
         self.kind, self.title, self.inputs = kind, title, inputs
-        self.size = size or (WIDTH, HEIGHT.get(kind, LOADER if kind.startswith("LikenessLoad") else 0))
+        self.room = room or (WIDTH, HEIGHT.get(kind, LOADER if kind.startswith("LikenessLoad") else 0))
 
     def __getitem__(self, output: str) -> Output:
         return Output(self, output)
@@ -96,7 +96,7 @@ class Graph:
             {
                 "kind": node.kind,
                 "title": node.title,
-                "size": node.size,
+                "room": node.room,
                 "values": {k: v for k, v in node.inputs.items() if not isinstance(v, Output)},
                 "links": [[k, self.number(v.node), v.name] for k, v in node.inputs.items() if isinstance(v, Output)],
             }

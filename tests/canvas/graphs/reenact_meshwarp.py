@@ -35,7 +35,7 @@ GRAPH = Graph(
     Column(video),
     Column(saved),
     frames={
-        "The photo": (photo, faces),
+        "The photo": (photo, detector, reenactor, faces),
         "The motion": (clip, parts, about, driving),
         "The moving photo": (reenacted, warnings, video, saved),
     },
