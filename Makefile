@@ -1,7 +1,7 @@
 # `make demo` runs the main job on real photos; `make test` proves the pack. Both set up what they need.
 PYTHON ?= python3
 VENV := .venv
-DEMO := quickstart embed_compare parse_regions paste_faces swap_mesh head3d_canonical track_faces crop_video \
+DEMO := quickstart embed_compare parse_regions paste_faces swap_mesh head3d_canonical track_faces face_video \
 	reenact_meshwarp
 COMFYUI_PATH ?= $(HOME)/comfy/ComfyUI
 COMFYUI_PYTHON ?= $(COMFYUI_PATH)/.venv/bin/python
