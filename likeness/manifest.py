@@ -63,6 +63,7 @@ class File:
     sources: tuple[Source, ...]  # tried in order
     bytes: int | None  # as it lies in the folder; None: not published
     sha256: str | None  # None: not published, recorded at the first download
+    part: str = ""  # of several files: goes before its tensors' names, with a dot, when they are joined
 
     @property
     def bundled(self) -> Path | None:

@@ -96,6 +96,24 @@ def build(state_dict: StateDict, systems: Iterable[System | OnnxSystem]) -> nn.M
     return network.float().eval().requires_grad_(False)
 
 
+def join(parts: Mapping[str, StateDict]) -> dict[str, Tensor]:
+    """The state dict of a system that is published in several files.
+
+    Args:
+        parts: The tensors of each file by the file's part, which goes before their names; "" leaves them as they are.
+
+    Raises:
+        UnsupportedCheckpointError: Two files hold one name.
+    """
+    joined: dict[str, Tensor] = {}
+    for part, tensors in parts.items():
+        named = {f"{part}.{name}" if part else name: tensor for name, tensor in tensors.items()}
+        if both := joined.keys() & named.keys():
+            raise UnsupportedCheckpointError(f"Expected files that share no tensor, got {min(both)} twice.")
+        joined |= named
+    return joined
+
+
 def count(state_dict: StateDict, prefix: str) -> int:
     """How many numbered children a module has: 3 if the keys are ``{prefix}.0.`` to ``{prefix}.2.``."""
     start = len(prefix) + 1

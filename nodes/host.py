@@ -20,7 +20,7 @@ from ..likeness.manifest import Model as Published
 from ..likeness.manifest import read_models
 from ..likeness.types import Faces as FaceRows
 from ..likeness.value import cat
-from ..likeness.weights import OnnxSystem, System, build, build_onnx
+from ..likeness.weights import OnnxSystem, System, build, build_onnx, join
 from . import convert, weights
 
 Faces = io.Custom("LIKENESS_FACES")
@@ -187,9 +187,13 @@ def load_model(folder: str, choice: str, systems: Systems, engine: str = "auto")
     Raises:
         ValueError: The file is damaged or none of the systems', or the engine cannot run it here.
     """
-    if published := published_models(systems).get(choice):
+    published = published_models(systems).get(choice)
+    if published:
         weights.bring(published)
-    (path,) = find_model(folder, choice, systems)
+    path, *others = paths = find_model(folder, choice, systems)
+    if published and others:
+        parts = [file.part for file in published.files]
+        return Model(build(join(dict(zip(parts, map(read_weights, paths), strict=True))), systems))
     if path.lower().endswith(".onnx"):
         device = str(comfy.model_management.get_torch_device())
         return Model(build_onnx(onnx.read(path), systems, engine, device))

@@ -1,6 +1,5 @@
 """ComfyUI's MediaPipe file: our port against ComfyUI's own modules on seeded weights, and against Google's graph."""
 
-import json
 from pathlib import Path
 
 import numpy as np
@@ -8,11 +7,12 @@ import pytest
 import torch
 
 import factories
+import golden
 import seeding
 from likeness import detect, landmark, onnx
 from likeness.landmark.mediapipe_face import NAMES, POINTS, Blendshapes, hparams
 from likeness.types import Faces
-from likeness.weights import build, build_onnx
+from likeness.weights import build_onnx
 
 CHECKPOINT = Path(__file__).parents[1] / "checkpoints/mediapipe_face"
 REFERENCE = Path(__file__).parents[3] / "shared/starter/reference/face_blendshapes.onnx"  # Google's, never committed
@@ -21,18 +21,11 @@ WEIGHTS = factories.STARTER / "weights"
 
 @pytest.fixture(scope="module")
 def network():
-    layout, rules = seeding.read_layout(CHECKPOINT / "mediapipe_face_fp32.tsv")
-    return build(seeding.fill(layout, rules), landmark.SYSTEMS)
+    return golden.network(CHECKPOINT / "mediapipe_face_fp32.tsv", landmark.SYSTEMS)
 
 
 def agrees(name: str, got: torch.Tensor) -> float:
-    """The largest difference from the golden, in deviations of the output."""
-    golden = json.loads((CHECKPOINT / "golden.json").read_text())["outputs"][name]
-    assert list(got.shape) == golden["shape"]
-    values = got.detach().flatten().double()
-    moments = torch.tensor([values.mean() - golden["mean"], values.std() - golden["std"]])
-    differences = values[:: golden["step"]] - torch.tensor(golden["values"], dtype=torch.float64)
-    return float(torch.cat([moments, differences]).abs().max() / golden["std"])
+    return golden.difference(CHECKPOINT / "golden.json", name, got)
 
 
 def test_the_mesh_is_comfyuis(network):

@@ -4,14 +4,14 @@ Writes the layout and the golden file of tests/landmark/test_mediapipe_face.py. 
 The file's detectors are laid out from ComfyUI's classes, its topology from MediaPipe's published edge lists.
 """
 
-import hashlib
-import json
 import sys
 from pathlib import Path
 
 import torch
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
+sys.path.insert(0, str(Path(__file__).parents[2]))
+import golden
 import seeding
 
 FOLDER = Path(__file__).parents[1] / "checkpoints/mediapipe_face"
@@ -37,21 +37,22 @@ def main(checkout: Path) -> None:
     unseen = [name for name in seeding.blind(short, run, 1e-4) if not name.startswith("detector.")]
     if unseen:
         raise RuntimeError(f"Expected a golden that sees every tensor, got one that does not see {', '.join(unseen)}.")
-    FOLDER.mkdir(parents=True, exist_ok=True)
-    rows = [row(name.replace("detector.", "detector_short."), t, rules[name]) for name, t in short.state_dict().items()]
-    rows += [row(f"detector_full.{name}", t) for name, t in full.detector.state_dict().items()]
-    rows += [row(name, t) for name, t in BESIDE.items()]
-    (FOLDER / "mediapipe_face_fp32.tsv").write_text("\n".join(rows) + "\n")
-    source = Path(theirs.__file__)
-    golden = {
+    renamed = {name.replace("detector.", "detector_short."): name for name in short.state_dict()}
+    tensors = {name: short.state_dict()[was] for name, was in renamed.items()}
+    tensors |= {f"detector_full.{name}": tensor for name, tensor in full.detector.state_dict().items()} | BESIDE
+    zero = dict.fromkeys(tensors, (0.0, 0.0))
+    golden.write_layout(
+        FOLDER / "mediapipe_face_fp32.tsv", tensors, zero | {name: rules[was] for name, was in renamed.items()}
+    )
+    file = Path(theirs.__file__)
+    source = {
         "repository": "https://github.com/Comfy-Org/ComfyUI",
         "version": (checkout / "comfyui_version.py").read_text().split('"')[-2],
         "file": "comfy_extras/mediapipe/face_landmarker.py",
-        "sha256": hashlib.sha256(source.read_bytes()).hexdigest(),
+        "sha256": golden.sha256(file),
         "class": "FaceLandmarker",
-        "outputs": {name: summary(t) for name, t in outputs.items()},
     }
-    (FOLDER / "golden.json").write_text(json.dumps(golden, indent=1) + "\n")
+    golden.write_golden(FOLDER / "golden.json", source, outputs)
 
 
 def run(module: torch.nn.Module) -> list[torch.Tensor]:
@@ -59,20 +60,6 @@ def run(module: torch.nn.Module) -> list[torch.Tensor]:
     with torch.no_grad():
         points, presence = module.mesh(crops)
         return [points, presence, module.blendshapes(seeding.noise("points", torch.Size([2, 146, 2])).float() * 50)]
-
-
-def row(name: str, tensor: torch.Tensor, rule: object = (0.0, 0.0)) -> str:
-    mean, spread = rule if isinstance(rule, tuple) else (0.0, 0.0)
-    shape = " ".join(map(str, tensor.shape))
-    return f"{name}\t{str(tensor.dtype).removeprefix('torch.')}\t{shape}\t{mean!r}\t{spread!r}"
-
-
-def summary(tensor: torch.Tensor) -> dict:
-    flat = tensor.flatten().double()
-    step = max(1, len(flat) // 64)
-    return {"shape": list(tensor.shape), "mean": float(flat.mean()), "std": float(flat.std()), "step": step} | {
-        "values": flat[::step].tolist()
-    }
 
 
 if __name__ == "__main__":
