@@ -58,8 +58,9 @@ def commit(checkout: Path) -> str:
     return subprocess.run(call, check=True, capture_output=True, text=True).stdout.strip()
 
 
-def sha256(file: Path) -> str:
-    return hashlib.sha256(file.read_bytes()).hexdigest()
+def sha256(*files: Path) -> str:
+    """Of the files one after another."""
+    return hashlib.sha256(b"".join(file.read_bytes() for file in files)).hexdigest()
 
 
 def summary(tensor: Tensor) -> dict:
@@ -78,7 +79,7 @@ def state_dict(layout: Path, golden: Path | None = None) -> dict[str, Tensor]:
     """The seeded state dict of a recorded layout, its constants from the golden file."""
     tensors, rules = seeding.read_layout(layout)
     constants = json.loads(golden.read_text())["constants"] if golden else {}
-    rules |= {name: torch.tensor(value) for name, value in constants.items()}
+    rules |= {name: torch.tensor(value) for name, value in constants.items() if name in rules}
     return seeding.fill(tensors, rules)
 
 

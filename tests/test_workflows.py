@@ -5,26 +5,25 @@ from pathlib import Path
 
 import pytest
 
+import factories
+import seeded
 from headless import standalone, workflow
 
 WORKFLOWS = sorted(Path(__file__).parents[1].glob("workflows/*.json"))
 
 
 def run(session: standalone.Session, path: Path) -> dict[str, dict]:
-    """What a workflow's output nodes show, by title."""
-    prompt = workflow.to_api(json.loads(path.read_text(encoding="utf-8")), session.info)
+    """What a workflow's output nodes show, by title; weights that are not here are seeded."""
+    prompt = workflow.to_api(seeded.read(path), session.info)
     return {prompt[key]["_meta"]["title"]: shown for key, shown in session.run(prompt).items()}
 
 
 @pytest.fixture(scope="module", params=WORKFLOWS, ids=lambda path: path.stem)
 def shown(request, pack, tmp_path_factory):
     """The name of a workflow, and what it shows."""
-    import factories
-
-    yield (
-        request.param.stem,
-        run(standalone.start(factories.write_base(tmp_path_factory.mktemp("base"))), request.param),
-    )
+    base = factories.write_base(tmp_path_factory.mktemp("base"))
+    seeded.write(base, [request.param])
+    yield request.param.stem, run(standalone.start(base), request.param)
     standalone.start()
 
 

@@ -5,6 +5,7 @@ import importlib.util
 import pytest
 
 import factories
+import seeded
 from canvas.server import comfyui, comfyui_path
 
 LOOKS = {
@@ -24,6 +25,7 @@ def address(tmp_path_factory):
     (base / "input").mkdir()
     for clip in factories.STARTER.glob("clips/*.mp4"):  # short; the photos the pack brings itself
         factories.cut(clip, base / "input" / f"likeness_{clip.name}", 8)
+    seeded.write(base, seeded.WORKFLOWS)
     with comfyui(base) as address:
         yield address
 

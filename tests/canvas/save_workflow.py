@@ -62,12 +62,17 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("names", nargs="*", metavar="NAME", help=f"which (default: all): {', '.join(names())}")
     given = parser.parse_args()
+    sys.path.insert(0, str(PACK / "tests"))  # as pytest has it
+    import seeded
+
     with tempfile.TemporaryDirectory() as folder, comfyui(Path(folder)) as address, chromium(address) as canvas:
         canvas.open()
         for name in given.names or names():
             workflow = save(canvas, name)
             text = json.dumps(workflow, indent=1, ensure_ascii=False) + "\n"
             (WORKFLOWS / f"{name}.json").write_text(text, encoding="utf-8")
+            seeded.write(Path(folder), [WORKFLOWS / f"{name}.json"])
+            canvas.load(seeded.read(WORKFLOWS / f"{name}.json"))
             run = canvas.run(seconds=600)
             if run["status"]["status_str"] != "success":
                 raise RuntimeError(f"Expected {name} to run, got {json.dumps(run['status'], indent=1)}")

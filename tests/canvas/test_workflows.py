@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+import seeded
 from canvas import save_workflow
 from canvas.server import read
 
@@ -16,7 +17,7 @@ workflows = pytest.mark.parametrize("path", WORKFLOWS, ids=lambda path: path.ste
 @workflows
 def test_a_workflow_loads_whole_and_runs_on_the_first_click(look, page, path):
     page.errors.clear()
-    page.load(json.loads(path.read_text()))
+    page.load(seeded.read(path))
     assert not page.unknown_nodes()
     assert not page.complaint()
     run = page.run()

@@ -12,16 +12,15 @@ from types import SimpleNamespace
 import pytest
 
 import factories
-from headless import PACK
+import seeded
 from headless.__main__ import choose_host
 
-WORKFLOWS = sorted((PACK / "workflows").glob("*.json"))
 CLIP_FRAMES = 8  # of the shipped clip: enough to move, few enough to wait for
 
 
 def pytest_generate_tests(metafunc):
     if "workflow_file" in metafunc.fixturenames:
-        metafunc.parametrize("workflow_file", WORKFLOWS, ids=lambda path: path.stem)
+        metafunc.parametrize("workflow_file", seeded.WORKFLOWS, ids=lambda path: path.stem)
 
 
 @pytest.hookimpl(hookwrapper=True)
@@ -39,7 +38,9 @@ def base(tmp_path_factory) -> Path:
 
     if choose_host() is not comfyui:
         pytest.skip("set COMFYUI_PATH, and COMFYUI_PYTHON to its interpreter, and run with that")
-    return factories.write_base(tmp_path_factory.mktemp("base"), CLIP_FRAMES)
+    root = factories.write_base(tmp_path_factory.mktemp("base"), CLIP_FRAMES)
+    seeded.write(root, seeded.WORKFLOWS)
+    return root
 
 
 @pytest.fixture(scope="session")

@@ -9,8 +9,10 @@ import sys
 from pathlib import Path
 
 PACK = Path(__file__).parents[2]
+sys.path.insert(0, str(PACK / "tests"))
 sys.path.insert(0, str(PACK))
 
+import seeded  # noqa: E402
 from headless import outputs, settings, standalone, workflow  # noqa: E402
 
 
@@ -18,7 +20,7 @@ def main(base: Path, output: Path) -> dict:
     session = standalone.start(base)
     found = {"nodes": {name: session.info(name) for name in session.names()}, "workflows": {}}
     for file in sorted((PACK / "workflows").glob("*.json")):
-        prompt = workflow.to_api(workflow.read(file), session.info)
+        prompt = workflow.to_api(seeded.read(file), session.info)
         prompt = settings.assign(prompt, session.info, [], bring=str)
         runs = {half: run(standalone.start(base, half == "fp16"), prompt, output) for half in ("fp32", "fp16")}
         found["workflows"][file.stem] = {"api": prompt, **runs}

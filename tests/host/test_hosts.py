@@ -12,6 +12,7 @@ import time
 import pytest
 
 import factories
+import seeded
 from headless import PACK, WorkflowError, outputs, workflow
 from headless.settings import assign
 from same import assert_same_records
@@ -57,7 +58,7 @@ def every_socket(info: dict) -> dict[str, workflow.Socket]:
 
 
 def test_a_workflow_has_the_same_api_format_on_both_hosts(session, standins, workflow_file):
-    ours = assign(workflow.to_api(workflow.read(workflow_file), session.info), session.info, [], bring=str)
+    ours = assign(workflow.to_api(seeded.read(workflow_file), session.info), session.info, [], bring=str)
     assert ours == standins["workflows"][workflow_file.stem]["api"]
 
 
@@ -73,7 +74,7 @@ def test_a_workflow_gives_the_same_in_half_precision_with_half_its_networks_load
 
     monkeypatch.setattr(comfy.args, "fp16_intermediates", True)
     monkeypatch.setattr(comfy.model_management, "load_model_gpu", load_half)
-    prompt = workflow.to_api(workflow.read(workflow_file), session.info)
+    prompt = workflow.to_api(seeded.read(workflow_file), session.info)
     with outputs.stage(tmp_path) as stage:
         with stage:
             shown = session.run(prompt)

@@ -8,6 +8,7 @@ import time
 import pytest
 
 import factories
+import seeded
 from canvas.server import comfyui, fetch
 from headless import workflow
 from headless.outputs import Stage
@@ -21,7 +22,9 @@ OURS = "ikeness"  # in our node ids, our folder and our messages
 @pytest.fixture(scope="session")
 def served(base, tmp_path_factory):
     """The folder that a server works in."""
-    return factories.write_base(tmp_path_factory.mktemp("served"), clip_frames=8)
+    root = factories.write_base(tmp_path_factory.mktemp("served"), clip_frames=8)
+    seeded.write(root, seeded.WORKFLOWS)
+    return root
 
 
 @pytest.fixture(scope="session")
@@ -57,7 +60,7 @@ def test_a_workflow_gives_what_the_stand_ins_give_and_a_second_time_nothing_is_c
     server, served, standins, tmp_path, workflow_file
 ):
     info = fetch(server, "/object_info").__getitem__
-    prompt = workflow.to_api(workflow.read(workflow_file), info)
+    prompt = workflow.to_api(seeded.read(workflow_file), info)
     first = wait(server, queue(server, prompt))
     assert first["status"]["status_str"] == "success", json.dumps(first["status"], indent=1)
     second = wait(server, queue(server, prompt))

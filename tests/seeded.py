@@ -1,0 +1,95 @@
+"""Seeded weights in the place of published ones that cannot be here, so that workflows which name them run in tests.
+
+What such a network gives means nothing; that it is loaded strictly, runs, and gives the same on both hosts does. A
+workflow's loader names an id; here it gets a local file instead: the files of the id joined, filled from the recorded
+layouts. A layout that is too large to be filled has a smaller one of the same classes beside it, ``<stem>.small.tsv``.
+"""
+
+from __future__ import annotations
+
+import inspect
+import json
+import os
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any
+
+from safetensors.torch import save_file
+
+import golden
+from likeness.manifest import Model, read_manifests
+from likeness.weights import join
+
+CACHE = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "likeness-tests/seeded"
+WORKFLOWS = sorted((Path(__file__).parents[1] / "workflows").glob("*.json"))
+MAKERS: dict[str, Callable[[Path], None]] = {}  # ids that no layout describes, such as graphs: what writes their file
+
+
+def models() -> dict[str, Model]:
+    """The weights with a node that do not come with the pack, by id."""
+    published = [model for manifest in read_manifests() if manifest.module for model in manifest.models]
+    return {model.id: model for model in published if not all(file.bundled for file in model.files)}
+
+
+def file_name(id: str) -> str:
+    """The local file that stands in for an id."""
+    return f"seeded_{id.replace('/', '_')}.{'onnx' if id in MAKERS else 'safetensors'}"
+
+
+def read(workflow: Path) -> dict[str, Any]:
+    """A workflow with local files where it names weights that are not here."""
+    text = workflow.read_text(encoding="utf-8")
+    for id in models():
+        text = text.replace(f'"{id}"', f'"{file_name(id)}"')
+    return json.loads(text)
+
+
+def write(base: Path, workflows: Iterable[Path]) -> None:
+    """Put what workflows need into the models folder of a base.
+
+    Raises:
+        FileNotFoundError: A layout was not recorded.
+    """
+    text = "".join(path.read_text(encoding="utf-8") for path in workflows)
+    for id, model in models().items():
+        if f'"{id}"' in text:
+            folder = base / "models" / model.folder
+            folder.mkdir(parents=True, exist_ok=True)
+            if not (folder / file_name(id)).exists():
+                (folder / file_name(id)).symlink_to(_made(model))
+
+
+def _made(model: Model) -> Path:
+    """The file in the cache; made afresh when a layout changed."""
+    make, layouts = MAKERS.get(model.id), {}
+    if make is None:
+        layouts = {file.part: _layout(model, file.name) for file in model.files}
+        made_of = [*layouts.values(), *filter(None, map(_golden, layouts.values()))]
+    else:
+        made_of = [Path(inspect.getfile(make))]
+    path = CACHE / golden.sha256(*made_of)[:12] / file_name(model.id)
+    if not path.is_file():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        part = path.with_name(f"{os.getpid()}.{path.name}")
+        if make:
+            make(part)
+        else:
+            tensors = {key: golden.state_dict(layout, _golden(layout)) for key, layout in layouts.items()}
+            save_file({name: tensor.contiguous() for name, tensor in join(tensors).items()}, part)
+        part.rename(path)
+    return path
+
+
+def _layout(model: Model, name: str) -> Path:
+    folder = golden.FOLDER / model.id.split("/")[0]
+    stem = Path(name).stem
+    for path in (folder / f"{stem}.small.tsv", folder / f"{stem}.tsv"):
+        if path.is_file():
+            return path
+    raise FileNotFoundError(f"Expected the layout {folder / stem}.tsv of {model.id}, got none: record it.")
+
+
+def _golden(layout: Path) -> Path | None:
+    """The golden file with a layout's constants: of its own name, or the system's one."""
+    found = (layout.with_suffix(".json"), layout.with_name("golden.json"))
+    return next((path for path in found if path.is_file()), None)
