@@ -77,19 +77,43 @@ def changed(*path, **values) -> dict:
     return entry
 
 
+def stands_in(value: object, text: str) -> bool:
+    """Whether a value stands in a text as a word, not as a piece of a longer one."""
+    return re.search(rf"(?<![\w-]){re.escape(str(value))}(?![\w-])", text) is not None
+
+
+def belongs(value: object, name: str, names: set[str], says: str) -> bool:
+    """Whether the file name that stands last before a value, in a sentence, is this one."""
+    for found in re.finditer(rf"(?<!\w){value}(?!\w)", says):
+        ends = {known: says.rfind(known, 0, found.start()) + len(known) for known in names if known in says}
+        before = {known: end for known, end in ends.items() if end >= len(known)}
+        if before and before.get(name) == max(before.values()):
+            return True
+    return False
+
+
 def unsaid(entry: dict) -> list:
-    """The addresses, sizes and hashes of an entry that do not stand in its evidence."""
-    says = re.sub(r"(?<=\d),(?=\d{3})", "", " ".join(evidence["says"] for evidence in entry.get("evidence", [])))
-    values = []
-    for file in [file for model in entry["models"] for file in model["files"]]:
-        sources = [source for source in file["sources"] if source["kind"] != "bundled"]
-        for source in sources:
-            address = ADDRESS.fullmatch(source.get("url", ""))
-            values += address.groups() if address else [source.get("url")]
-            values += [source["repo"], source["path"]] if source["kind"] == "hub" else []
-            values += [source.get("revision"), source.get("bytes"), source.get("sha256")]
-        values += [file["bytes"], file["sha256"]] if sources else []
-    return [value for value in values if value not in (None, "main") and str(value) not in says]
+    """The addresses, sizes and hashes of an entry that do not stand in its evidence, or stand there of another file."""
+    said = [re.sub(r"(?<=\d),(?=\d{3})", "", evidence["says"]) for evidence in entry.get("evidence", [])]
+    files = [file for model in entry["models"] for file in model["files"]]
+    brought = [(file, source) for file in files for source in file["sources"] if source["kind"] != "bundled"]
+    names = {name_of(source) for _, source in brought}
+    missing = []
+    for file, source in brought:
+        address = ADDRESS.fullmatch(source.get("url", ""))
+        values = list(address.groups()) if address else [source.get("url")]
+        values += [source["repo"], source["path"], source["revision"]] if source["kind"] == "hub" else []
+        missing += [v for v in values if v not in (None, "main") and not any(stands_in(v, says) for says in said)]
+        made = "convert" in source or "member" in source
+        numbers = [source.get("bytes"), source.get("sha256"), *([] if made else [file["bytes"], file["sha256"]])]
+        numbers = [number for number in numbers if number is not None]
+        missing += [n for n in numbers if not any(belongs(n, name_of(source), names, says) for says in said)]
+    return missing
+
+
+def name_of(source: dict) -> str:
+    """The name of what a source sends."""
+    return (source.get("path") or source["url"]).split("/")[-1]
 
 
 @pytest.mark.parametrize("path", PATHS, ids=lambda path: path.stem)
@@ -110,12 +134,43 @@ def test_a_value_that_nobody_read_is_seen():
     assert unsaid(invented) == ["owner/name", "v1", "a.pth", 1234567, sha256]
     read = {"where": "a page", "says": f"owner/name, release v1: a.pth, 1,234,567 B, {sha256}"}
     assert unsaid(invented | {"evidence": [read]}) == []
+    cut = {"where": "a page", "says": f"owner/name, release v1: a.pth, 91,234,567 B, {sha256}"}
+    assert unsaid(invented | {"evidence": [cut]}) == [1234567]
     assert unsaid(changed()) == ["https://example.org/a.zip", 7]
+
+
+def test_a_value_that_is_another_files_is_seen():
+    a, b = ({"kind": "hub", "repo": "owner/name", "revision": "main", "path": f"{name}.bin"} for name in "ab")
+    files = [{"name": "n", "sources": [source], "bytes": size, "sha256": None} for source, size in ((a, 5), (b, 8))]
+    read = {"where": "a page", "says": "owner/name: a.bin 5 B, b.bin 8 B"}
+    assert unsaid(changed("models", 0, files=files) | {"evidence": [read]}) == []
+    swapped = {"where": "a page", "says": "owner/name: a.bin 8 B, b.bin 5 B"}
+    assert unsaid(changed("models", 0, files=files) | {"evidence": [swapped]}) == [5, 8]
+
+
+@pytest.mark.parametrize("path", PATHS, ids=lambda path: path.stem)
+def test_a_changed_digit_of_what_was_read_is_seen(path):
+    entry = json.loads(path.read_text(encoding="utf-8"))
+    files = [file for model in entry["models"] for file in model["files"]]
+    brought = [file for file in files if all(source["kind"] != "bundled" for source in file["sources"])]
+    for part in [part for file in brought for part in (file, *file["sources"])]:
+        for field in {"bytes", "sha256", "url", "repo"} & part.keys():
+            kept = part[field]
+            if kept is not None:
+                part[field] = kept + 1 if field == "bytes" else kept[:-1] + ("0" if kept[-1] != "0" else "1")
+                assert unsaid(entry), f"{field} {kept} may be anything"
+                part[field] = kept
 
 
 @pytest.mark.parametrize("task", SYSTEMS)
 def test_every_system_has_a_manifest(task):
     assert {name for name in SYSTEMS[task].split() if read_manifest(name).task == task} == set(SYSTEMS[task].split())
+
+
+@pytest.mark.parametrize(("system", "model"), MODELS, ids=lambda value: getattr(value, "id", ""))
+def test_files_that_are_joined_are_told_apart(system, model):
+    tensors = [file for file in model.files if not file.name.endswith((".onnx", ".json"))]
+    assert len({file.part for file in tensors}) == len(tensors)
 
 
 def test_no_id_is_given_twice():
