@@ -99,8 +99,10 @@ def download(given: argparse.Namespace, folders: fetch.Folders) -> Lines:
 
 
 def verify(given: argparse.Namespace, folders: fetch.Folders) -> Lines:
+    watch = fetch.Watch(progress=show_progress)
+    shelf = fetch.Shelf.of(folders, watch)
     for model in choose(given.which):
-        for verdict in fetch.verify(model, folders, fetch.Watch(progress=show_progress)):
+        for verdict in fetch.verify(model, folders, watch, shelf):
             if verdict.state == "missing" and not given.which:
                 continue  # only what was named is expected to be there
             text = f"{verdict.state:8}  {model.id}  {verdict.says or verdict.path}"

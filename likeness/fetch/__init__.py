@@ -11,6 +11,7 @@ from .folders import WORKING, Folders
 from .importing import Imported, import_file
 from .licences import accept
 from .planning import Have, Plan, discard, plan
+from .shelf import Shelf
 from .verifying import Verdict, verify
 from .watch import Watch
 
@@ -21,6 +22,7 @@ __all__ = [
     "Imported",
     "Network",
     "Plan",
+    "Shelf",
     "Verdict",
     "Watch",
     "accept",

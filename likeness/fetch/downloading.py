@@ -59,8 +59,7 @@ class _Job:
     def find(self, have: Have, shelf: Shelf) -> None:
         """Take a file, or what it is made from, from anywhere in the model folders."""
         file = have.file
-        if path := shelf.find(Path(file.name).name, *self.ledger.expected(self.model, file)):
-            self.ledger.found(self.model, file, path, self.watch)
+        if shelf.recognise(self.model, file):
             return
         for source in file.sources:
             if source.direct:

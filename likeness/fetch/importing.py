@@ -9,11 +9,13 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from ..manifest import File, Model, Source, read_manifest, read_manifests, read_model
+from ..manifest import Conversion, File, Model, Source, read_manifest, read_manifests, read_model
 from .folders import Folders
 from .ledger import Ledger
 from .making import link, make
 from .part import explained, held, put
+from .planning import plan
+from .shelf import Shelf
 from .watch import QUIET, Watch
 
 log = logging.getLogger(__name__)
@@ -54,8 +56,8 @@ def import_file(path: Path, folders: Folders, id: str = "", watch: Watch = QUIET
     known, how = [which for which in published if _same_hash(path, *which[1:], ledger, watch)], "hash"
     if not known:
         names = _tensor_names(path)
-        systems = {name for name, system in _systems().items() if _prefix(names, system) is not None}
-        known, how = [which for which in published if _same_name(path, *which, systems, sure=bool(id))], "name"
+        systems = {name for name, system in _systems().items() if _prefix(names, system.keys) is not None}
+        known, how = [which for which in published if _same_name(path, *which, names, sure=bool(id))], "name"
         if not known and systems and not id:
             return [_keep_name(path, min(systems), names, folders, watch)]
     if not known:
@@ -69,7 +71,8 @@ def import_file(path: Path, folders: Folders, id: str = "", watch: Watch = QUIET
     if how == "name" and len(set(map(frozenset, places.values()))) > 1:
         ids = ", ".join(sorted(places))
         raise ValueError(f"Expected one set of weights, got {path} which may be of {ids}: say which.")
-    return [_publish(path, *which, how, folders, ledger, watch) for which in known]
+    shelf = Shelf(folders, ledger, watch)
+    return [_publish(path, *which, how, shelf) for which in known]
 
 
 def _published(id: str) -> Iterator[tuple[Model, File, Source]]:
@@ -87,25 +90,32 @@ def _same_hash(path: Path, file: File, source: Source, ledger: Ledger, watch: Wa
     return ledger.sha256(path, watch) == sent.sha256
 
 
-def _same_name(path: Path, model: Model, file: File, source: Source, systems: Set[str], sure: bool) -> bool:
+def _same_name(path: Path, model: Model, file: File, source: Source, names: Set[str], sure: bool) -> bool:
     """Whether a name says what a file is, and neither hash nor size nor tensors speak against it."""
     sent, name = (file, Path(file.name).name) if source.direct else (source, source.sent_name)
-    system = model.id.split("/")[0]
     if sent.sha256 or sent.bytes not in (None, path.stat().st_size):
         return False
-    if not source.member and system in _systems() and system not in systems:
+    if name != path.name and not (sure and len(model.files) == 1):
         return False
-    return name == path.name or (sure and len(model.files) == 1)
+    system = _systems().get(model.id.split("/")[0])
+    return source.member != "" or system is None or _prefix(names, _keys_in(file, model, system)) is not None
 
 
-def _publish(
-    path: Path, model: Model, file: File, source: Source, how: str, folders: Folders, ledger: Ledger, watch: Watch
-) -> Imported:
-    there = folders.in_place(model, file)
+def _keys_in(file: File, model: Model, system: Any) -> tuple[str, ...]:
+    """The tensors by which a system is known, as one of its files names them."""
+    others = tuple(f"{other.part}." for other in model.files if other.part not in ("", file.part))
+    own = [key for key in system.keys if key.startswith(f"{file.part}." if file.part else "")]
+    return tuple(key.removeprefix(f"{file.part}.") for key in own if file.part or not key.startswith(others or "\0"))
+
+
+def _publish(path: Path, model: Model, file: File, source: Source, how: str, shelf: Shelf) -> Imported:
+    (have,) = (have for have in plan(model, shelf.folders, shelf.ledger).files if have.file == file)
+    installed = have.state == "installed" and have.path != file.bundled
+    there = have.path if installed else shelf.recognise(model, file)
     if there is None:
-        there = folders.target(model, file)
-        with held(there, watch):
-            make(model, file, source, path, there, ledger, watch)
+        there = have.target
+        with held(there, shelf.watch):
+            make(model, file, source, path, there, shelf.ledger, shelf.watch)
     return Imported(there, model.id, model.id.split("/")[0], how)
 
 
@@ -117,7 +127,7 @@ def _keep_name(path: Path, system: str, names: Set[str], folders: Folders, watch
         raise FileExistsError(f"Expected a free name, {target} is there already: rename one of the two.")
     with held(target, watch):
         if pickled:
-            _write_safetensors(path, target, _prefix(names, _systems()[system]) or "")
+            _write_safetensors(path, target, _prefix(names, _systems()[system].keys) or "")
         elif not target.exists():
             link(path, target)
     return Imported(target, "", system, "tensors")
@@ -128,7 +138,8 @@ def _write_safetensors(path: Path, target: Path, prefix: str) -> None:
 
     from .pickles import own, read_tensors
 
-    tensors = {name[len(prefix) :]: tensor for name, tensor in read_tensors(path).items() if name.startswith(prefix)}
+    found = read_tensors(path, _any_listed())
+    tensors = {name[len(prefix) :]: tensor for name, tensor in found.items() if name.startswith(prefix)}
     part = target.with_name(f"{target.name}.part")
     with explained(target):
         save_file(own(tensors), part, metadata={"format": "pt", "from": path.name})
@@ -142,11 +153,19 @@ def _systems() -> dict[str, Any]:
     return {system.name: system for module in modules for system in getattr(module, "SYSTEMS", ())}
 
 
-def _prefix(names: Set[str], system: Any) -> str | None:
+def _prefix(names: Set[str], keys: tuple[str, ...]) -> str | None:
     """What stands before a system's own names, as "state_dict.module."; None if they are not all there."""
-    first = system.keys[0]
-    prefixes = [name[: -len(first)] for name in names if name.endswith(first)]
-    return next((p for p in sorted(prefixes, key=len) if all(p + key in names for key in system.keys)), None)
+    if not keys:
+        return ""
+    prefixes = [name[: -len(keys[0])] for name in names if name.endswith(keys[0])]
+    return next((p for p in sorted(prefixes, key=len) if all(p + key in names for key in keys)), None)
+
+
+def _any_listed() -> Conversion:
+    """All of a pickle but training leftovers; it may hold what any manifest lists, for nobody knows yet whose it is."""
+    sources = [s for manifest in read_manifests() for m in manifest.models for f in m.files for s in f.sources]
+    listed = {name for source in sources if source.convert for name in source.convert.classes}
+    return Conversion(classes=tuple(sorted(listed)))
 
 
 def _is_pickle(path: Path) -> bool:
@@ -166,7 +185,7 @@ def _tensor_names(path: Path) -> Set[str]:
         if path.suffix == ".onnx":
             return set(onnx.read(str(path)).names)
         if _is_pickle(path):
-            return set(read_tensors(path))
+            return set(read_tensors(path, _any_listed()))
         with safe_open(path, "pt") as file:
             return set(file.keys())
     except (ValueError, SafetensorError) as error:

@@ -6,6 +6,7 @@ from contextlib import suppress
 from functools import cached_property
 from pathlib import Path
 
+from ..manifest import File, Model
 from .folders import Folders
 from .ledger import Ledger
 from .watch import Watch
@@ -17,6 +18,11 @@ class Shelf:
     def __init__(self, folders: Folders, ledger: Ledger, watch: Watch) -> None:
         self.folders, self.ledger, self.watch = folders, ledger, watch
 
+    @classmethod
+    def of(cls, folders: Folders, watch: Watch) -> Shelf:
+        """Of an installation, for several jobs in a row."""
+        return cls(folders, Ledger(folders.models), watch)
+
     @cached_property
     def files(self) -> list[tuple[Path, int]]:
         """Every file and its bytes."""
@@ -26,6 +32,13 @@ class Shelf:
             with suppress(OSError):  # a link to nothing
                 found.append((path, path.stat().st_size))
         return found
+
+    def recognise(self, model: Model, file: File) -> Path | None:
+        """A file of a set of weights that lies outside its folder; from now on it counts as installed there."""
+        path = self.find(Path(file.name).name, *self.ledger.expected(model, file))
+        if path:
+            self.ledger.found(model, file, path, self.watch)
+        return path
 
     def find(self, name: str, size: int | None, sha256: str | None, inside: str = "") -> Path | None:
         """A file by size and hash; by name and size where no hash is known.

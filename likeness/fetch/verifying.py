@@ -9,6 +9,7 @@ from ..manifest import Model
 from .folders import Folders
 from .ledger import Ledger
 from .planning import Have, plan
+from .shelf import Shelf
 from .watch import QUIET, Watch
 
 
@@ -24,14 +25,23 @@ class Verdict:
     says: str  # what is wrong and what to do; empty for a sound file
 
 
-def verify(model: Model, folders: Folders, watch: Watch = QUIET) -> list[Verdict]:
-    """A verdict for each file of a set of weights, all its bytes read.
+def verify(model: Model, folders: Folders, watch: Watch = QUIET, shelf: Shelf | None = None) -> list[Verdict]:
+    """A verdict for each file of a set of weights, all its bytes read, wherever in the model folders it lies.
+
+    Args:
+        model: As the manifest has it.
+        folders: Where to look.
+        watch: Told of progress, asked whether to stop.
+        shelf: What lies in these folders, where several sets of weights are verified in a row.
 
     Raises:
         InterruptedError: It was cancelled.
     """
-    ledger = Ledger(folders.models)
-    return [_judge(model, have, ledger, watch) for have in plan(model, folders, ledger).files]
+    shelf = shelf or Shelf(folders, Ledger(folders.models), watch)
+    for have in plan(model, folders, shelf.ledger).missing:
+        if have.path is None:
+            shelf.recognise(model, have.file)
+    return [_judge(model, have, shelf.ledger, watch) for have in plan(model, folders, shelf.ledger).files]
 
 
 def _judge(model: Model, have: Have, ledger: Ledger, watch: Watch) -> Verdict:

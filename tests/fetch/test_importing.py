@@ -1,5 +1,6 @@
 """A file that a person has is recognised by hash, name or tensors and put into place."""
 
+import argparse
 import io
 import shutil
 import zipfile
@@ -32,6 +33,29 @@ def test_a_renamed_copy_is_known_by_its_hash_and_linked_under_its_name(tmp_path,
     assert imported.path == tmp_path / "models/face_detection" / read_model("yunet/2023mar").files[0].name
     assert imported.path.samefile(theirs)
     assert import_file(theirs, folders_at(tmp_path)) == [imported]
+
+
+def test_a_file_that_lies_in_another_model_folder_is_recognised_and_not_copied(tmp_path, publish):
+    there = tmp_path / "models/checkpoints/detector (1).onnx"
+    there.parent.mkdir(parents=True)
+    shutil.copy(YUNET, there)
+    theirs = tmp_path / "download.onnx"
+    shutil.copy(YUNET, theirs)
+    for path in (theirs, there):
+        (imported,) = import_file(path, folders_at(tmp_path))
+        assert (imported.id, imported.path) == ("yunet/2023mar", there)
+    assert not (tmp_path / "models/face_detection").exists()
+
+
+def test_a_good_file_takes_the_place_of_a_damaged_one_which_is_kept_aside(tmp_path, publish):
+    name = read_model("yunet/2023mar").files[0].name
+    wrong = tmp_path / "models/face_detection" / name
+    wrong.parent.mkdir(parents=True)
+    wrong.write_bytes(YUNET.read_bytes()[:-1])
+    (imported,) = import_file(YUNET, folders_at(tmp_path))
+    assert imported.path == wrong
+    assert wrong.read_bytes() == YUNET.read_bytes()
+    assert wrong.with_name(f"{name}.wrong").read_bytes() == YUNET.read_bytes()[:-1]
 
 
 def test_where_no_link_can_be_made_it_is_copied(tmp_path, publish, monkeypatch):
@@ -147,6 +171,33 @@ def test_their_own_checkpoint_is_known_by_its_tensors_wherever_they_are_in_it(
     assert imported.path == tmp_path / "models/face_embedding/mine.v2.safetensors"
     strip = "" if kind == "pickle" else prefix  # a safetensors file is linked as it is
     assert set(load_file(imported.path)) == {strip + name for name in tensors}
+
+
+class TwoParts:
+    name, keys = "example", ("conv.weight", "depth.conv.weight")
+
+
+def test_a_part_of_a_system_is_known_by_the_tensors_of_that_part(tmp_path, publish, monkeypatch):
+    monkeypatch.setattr("likeness.fetch.importing._systems", lambda: {"example": TwoParts})
+    network = entry("a.safetensors", path="a.pth.tar", convert={})
+    depth = entry("b.safetensors", path="b.pth.tar", convert={"keep": "state_dict"}) | {"part": "depth"}
+    publish("example", network, depth)
+    (tmp_path / "a.pth.tar").write_bytes(pickled({"conv.weight": torch.ones(2)}))
+    (tmp_path / "b.pth.tar").write_bytes(pickled({"state_dict": {"conv.weight": torch.ones(2)}, "optimizer": {}}))
+    for name in "ab":
+        (imported,) = import_file(tmp_path / f"{name}.pth.tar", folders_at(tmp_path))
+        assert imported.path == tmp_path / f"models/example/{name}.safetensors"
+    (tmp_path / "b.pth.tar").write_bytes(pickled({"state_dict": {"other.weight": torch.ones(2)}}))
+    with pytest.raises(ValueError, match="its hash, name and tensors"):
+        import_file(tmp_path / "b.pth.tar", folders_at(tmp_path))
+
+
+def test_a_pickle_with_settings_that_its_manifest_lists_is_recognised(tmp_path, publish, monkeypatch):
+    monkeypatch.setattr("likeness.fetch.importing._systems", lambda: {"dlib_resnet": Fake})
+    tensors = {"conv.weight": torch.ones(2), "fc.weight": torch.zeros(3)}
+    (tmp_path / "mine.pth").write_bytes(pickled({"model": tensors, "args": argparse.Namespace(width=3)}))
+    (imported,) = import_file(tmp_path / "mine.pth", folders_at(tmp_path))
+    assert set(load_file(imported.path)) == set(tensors)
 
 
 def test_a_taken_name_is_not_overwritten(tmp_path, publish, monkeypatch):

@@ -142,6 +142,15 @@ def test_verify_names_the_corrupt_file_and_what_to_do_and_the_plan_remembers(tmp
         assert [verdict.state for verdict in verify(model, folders_at(tmp_path))] == ["sound"]
 
 
+@pytest.mark.parametrize("place", ["models/checkpoints/renamed.bin", "elsewhere/deep/weights.bin"])
+def test_verify_finds_a_file_that_lies_elsewhere_under_the_model_folders(tmp_path, place):
+    there = put(tmp_path / place)
+    folders = folders_at(tmp_path, other=tmp_path / "elsewhere")
+    model = weights_of(file_of("http://127.0.0.1:9/weights.bin", BODY))
+    assert [(verdict.state, verdict.path) for verdict in verify(model, folders)] == [("sound", there)]
+    assert plan(model, folders).installed
+
+
 def test_verify_reads_the_bytes_again_whatever_the_cache_says(tmp_path):
     there = put(tmp_path / "models/example/weights.bin")
     model = weights_of(file_of("http://127.0.0.1:9/weights.bin", BODY))
