@@ -10,6 +10,7 @@ from typing import Any
 from urllib.parse import unquote, urlsplit
 
 FOLDER = Path(__file__).parents[1] / "models_manifest"
+PAGED = ("hub", "release")  # sources whose text is not their page
 
 
 @dataclass(frozen=True)
@@ -43,6 +44,15 @@ class Source:
             "hub": f"{self.repo}@{self.revision}: {self.path}",
             "manual": f"{self.steps} See {self.url}",
         }.get(self.kind, self.url)
+
+    @property
+    def page(self) -> str:
+        """Where a person reads about it; for a plain address, itself; empty when it comes with this pack."""
+        if self.kind == "hub":
+            return f"https://huggingface.co/{self.repo}"
+        if self.kind == "release":
+            return self.url.rpartition("/")[0].replace("/releases/download/", "/releases/tag/")
+        return self.url
 
     @property
     def direct(self) -> bool:
@@ -96,7 +106,8 @@ class Model:
         lines = [f"Licence of the weights: {licence}; commercial use: {self.commercial}."]
         for file in self.files:
             size = f"{file.download_bytes / 1e6:.1f} MB" if file.download_bytes else "size not published"
-            lines.append(f"models/{self.folder}/{file.name} ({size}): {', or '.join(map(str, file.sources))}.")
+            ways = [f"{source} ({source.page})" if source.kind in PAGED else f"{source}" for source in file.sources]
+            lines.append(f"models/{self.folder}/{file.name} ({size}): {', or '.join(ways)}.")
         return "\n".join([*lines, self.needs]).strip()
 
 

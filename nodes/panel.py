@@ -128,7 +128,7 @@ def _model(model: Model, folders: fetch.Folders, jobs: Jobs) -> dict:
         "license_url": model.weights_license_url,
         "needs": model.needs,
         "steps": model.how_to_get(),
-        "pages": sorted({source.url for file in model.files for source in file.sources if source.url}),
+        "pages": sorted({source.page for file in model.files for source in file.sources if source.page}),
         "files": [
             {"name": have.file.name, "state": have.state, "target": str(have.path or have.target)}
             for have in found.files

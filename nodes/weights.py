@@ -4,6 +4,7 @@ import json
 import os
 from pathlib import Path
 
+import comfy.model_management
 import comfy.utils
 import folder_paths
 
@@ -45,7 +46,13 @@ def bring(model: Model) -> None:
     def show(name: str, done: int, total: int | None) -> None:
         bar.update_absolute(done, total)  # raises when the user interrupts
 
-    fetch.download(model, folders(), fetch.Watch(progress=show))
+    fetch.download(model, folders(), fetch.Watch(show, _interrupted))
+
+
+def _interrupted() -> bool:
+    """Raise ComfyUI's own exception if the user has interrupted the run: asked also where no byte moves the bar."""
+    comfy.model_management.throw_exception_if_processing_interrupted()
+    return False
 
 
 def downloads_on_queue() -> bool:

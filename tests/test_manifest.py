@@ -262,6 +262,30 @@ def test_a_source_names_what_it_sends(source, name, text):
     assert str(source) == text
 
 
+@pytest.mark.parametrize(
+    ("source", "page"),
+    [
+        (Source("hub", path="ckpt/a.pth", repo="o/n", revision="abc"), "https://huggingface.co/o/n"),
+        (
+            Source("release", url="https://github.com/o/n/releases/download/v1/a.pt"),
+            "https://github.com/o/n/releases/tag/v1",
+        ),
+        (Source("https", url="https://x.org/a.zip"), "https://x.org/a.zip"),
+        (Source("manual", url="https://x.org", steps="Register."), "https://x.org"),
+        (Source("bundled", path="a.onnx"), ""),
+    ],
+)
+def test_a_source_has_a_page_to_read(source, page):
+    assert source.page == page
+
+
+@pytest.mark.parametrize("id", ["liveportrait/human", "facenet/vggface2"])
+def test_who_does_not_have_the_files_is_given_their_page(id):
+    model = read_model(id)
+    for source in model.files[0].sources:
+        assert f"{source} ({source.page})" in model.how_to_get()
+
+
 def test_the_size_of_a_download_is_that_of_what_is_sent():
     pickled = Source("https", url="https://x.org/a.pth", convert=Conversion(keep="network"), bytes=8)
     assert File("a.safetensors", (pickled,), bytes=3, sha256=None).download_bytes == 8

@@ -6,14 +6,11 @@ import hashlib
 import os
 import re
 import shutil
-import socket
 import time
-from collections.abc import Generator
-from concurrent.futures import ThreadPoolExecutor
-from concurrent.futures import TimeoutError as NotYet
-from contextlib import closing, suppress
+from contextlib import closing
 from email.utils import parsedate_to_datetime
 from errno import ENOSPC
+from functools import partial
 from pathlib import Path
 from typing import Any
 from urllib.parse import urljoin, urlsplit
@@ -26,6 +23,7 @@ import urllib3
 
 from .address import PATIENT, Address, Network
 from .part import Part, explained
+from .receiving import ahead, answered
 from .watch import QUIET, Watch
 
 REDIRECTS = (301, 302, 303, 307, 308)
@@ -114,7 +112,7 @@ def _receive(
         if had == (size or note.get("total")):
             return digest.hexdigest(), note.get("sha256")
     _check_disk(part, (size or 0) - had)
-    response, published = _open(session, address, _range(had, note if ours else {}), network)
+    response, published = _open(session, address, _range(had, note if ours else {}), network, watch)
     with closing(response):
         _refuse(response, address, part, network)
         start, total = _span(response, part, had)
@@ -127,7 +125,7 @@ def _receive(
         else:
             file = part.go_on()
         done, total, shown = start, size if total is None else total, 0.0
-        with file, closing(_ahead(response, network, watch)) as chunks:
+        with file, closing(ahead(response, network.chunk, watch)) as chunks:
             for chunk in chunks:
                 done += len(chunk)
                 if total is not None and done > total:
@@ -156,7 +154,7 @@ def _range(had: int, note: dict[str, Any]) -> dict[str, str]:
 
 
 def _open(
-    session: requests.Session, address: Address, extra: dict[str, str], network: Network
+    session: requests.Session, address: Address, extra: dict[str, str], network: Network, watch: Watch
 ) -> tuple[requests.Response, str | None]:
     """The answer after all redirects, and the sha256 that a hub states in its first answer."""
     url, published = address.url, None
@@ -166,7 +164,8 @@ def _open(
         if url in seen or len(seen) > MOST_REDIRECTS:
             raise ValueError(f"Expected a file, got redirects without end from {address}: get it by hand.")
         seen.add(url)
-        response = session.get(
+        ask = partial(
+            session.get,
             url,
             headers=headers,
             stream=True,
@@ -174,6 +173,7 @@ def _open(
             timeout=network.timeout,
             auth=_as_is,  # or requests puts a .netrc's password in the token's place
         )
+        response = answered(ask, watch)
         linked = response.headers.get("x-linked-etag", "").strip('"')
         if address.hub and len(seen) == 1 and re.fullmatch("[0-9a-f]{64}", linked):
             published = linked
@@ -249,37 +249,6 @@ def _check_content(
         raise ValueError(f"Expected {size} bytes, got {total} from {address}: it is another file.")
     if total is None and size is None and response.headers.get("transfer-encoding") != "chunked":
         raise ValueError(f"Expected a length, got none from {address}: half a file would look like a whole one.")
-
-
-def _ahead(response: requests.Response, network: Network, watch: Watch) -> Generator[bytes, None, None]:
-    """The body in chunks, the next one received while the last is hashed and written."""
-    with ThreadPoolExecutor(1) as receiver:
-        chunk, coming = b"-", receiver.submit(response.raw.read, network.chunk, decode_content=False)
-        try:
-            while chunk:
-                watch.check()
-                try:
-                    chunk = coming.result(timeout=0.2)
-                except NotYet:
-                    if coming.done():  # not ours but the read's own
-                        raise
-                    continue
-                if chunk:
-                    coming = receiver.submit(response.raw.read, network.chunk, decode_content=False)
-                    yield chunk
-        finally:
-            if not coming.done():  # leaving would wait for the read, up to its timeout
-                _hang_up(response)
-
-
-def _hang_up(response: requests.Response) -> None:
-    """End a read that waits in another thread; urllib3 offers that itself only from 2.3 on."""
-    with suppress(OSError, ValueError, AttributeError):  # it has ended meanwhile
-        connection = socket.socket(fileno=response.raw.fileno())
-        try:
-            connection.shutdown(socket.SHUT_RDWR)
-        finally:
-            connection.detach()  # for it belongs to the response
 
 
 def _check_disk(part: Part, needed: int) -> None:

@@ -105,9 +105,10 @@ def test_an_https_address_does_not_lead_to_an_open_one(monkeypatch):
 
     from likeness.fetch.address import PATIENT, Address
     from likeness.fetch.client import _open
+    from likeness.fetch.watch import QUIET
 
     answer = requests.Response()
     answer.status_code, answer.raw, answer.headers["location"] = 302, io.BytesIO(), "http://127.0.0.1/x"
     monkeypatch.setattr(requests.Session, "get", lambda *args, **options: answer)
     with pytest.raises(ValueError, match=r"Refused to follow https://127\.0\.0\.1/a to an address of http"):
-        _open(requests.Session(), Address("https://127.0.0.1/a"), {}, PATIENT)
+        _open(requests.Session(), Address("https://127.0.0.1/a"), {}, PATIENT, QUIET)

@@ -222,6 +222,16 @@ def test_a_download_is_cancelled_at_once_and_resumed(tmp_path, fault):
     assert server.requests[-1].headers["range"] == f"bytes={arrived}-"
 
 
+def test_a_server_that_takes_a_request_and_says_nothing_can_be_called_off(tmp_path):
+    start = time.monotonic()
+    with serving({"/weights.bin": BODY}, lambda handler, body: time.sleep(3)) as server:
+        model = weights_of(file_of(f"{server.url}/weights.bin", BODY))
+        with pytest.raises(InterruptedError):
+            download(model, folders_at(tmp_path), Watch(cancelled=lambda: bool(server.requests)), QUICK)
+        assert time.monotonic() - start < 2
+        assert download(model, folders_at(tmp_path), network=QUICK)
+
+
 def test_a_wait_between_attempts_can_be_cancelled(tmp_path):
     start = time.monotonic()
     with serving({}, loopback.status(429, Retry_After="4")) as server:
