@@ -17,12 +17,16 @@ const STYLE = `
   border-radius: 6px; background: var(--comfy-input-bg); color: var(--input-text); }
 .likeness-models article { border: 1px solid var(--border-color); border-radius: 8px; padding: 8px 10px;
   margin-bottom: 8px; }
-.likeness-models header { display: flex; gap: 6px; align-items: baseline; flex-wrap: wrap; }
-.likeness-models header b { flex: 1 1 auto; }
+.likeness-models header { display: flex; gap: 4px 6px; align-items: baseline; flex-wrap: wrap; margin-bottom: 6px; }
+.likeness-models header b { flex: 1 1 100%; }
+.likeness-models .line { display: flex; align-items: baseline; justify-content: space-between; gap: 8px; }
 .likeness-models .badge { font-size: 11px; padding: 0 6px; border-radius: 8px; border: 1px solid var(--border-color);
   white-space: nowrap; }
 .likeness-models .no { border-color: var(--error-text, #d44); color: var(--error-text, #d44); }
 .likeness-models .quiet { color: var(--descrip-text); font-size: 12px; overflow-wrap: anywhere; white-space: pre-line; }
+.likeness-models .where { margin-top: 4px; font-size: 12px; }
+.likeness-models .where div { white-space: nowrap; overflow: hidden; text-overflow: ellipsis; }
+.likeness-models .where .folder { color: var(--descrip-text); direction: rtl; text-align: left; }
 .likeness-models details[data-task] { border-top: 1px solid var(--border-color); padding: 6px 0; }
 .likeness-models details[data-task] > article:first-of-type { margin-top: 8px; }
 .likeness-models summary { cursor: pointer; list-style: revert; display: list-item; }
@@ -47,6 +51,23 @@ function make(tag, properties = {}, ...children) {
 function size(bytes) {
   if (!bytes) return "size not published";
   return bytes >= 1e9 ? `${(bytes / 1e9).toFixed(2)} GB` : `${(bytes / 1e6).toFixed(1)} MB`;
+}
+
+/** A model's files by the folder they are in or go to; what does not fit is cut, the whole path is its title. */
+function places(model) {
+  const folders = new Map();
+  for (const { target } of model.files) {
+    const [, folder, name] = target.match(/^(.*)[\\/]([^\\/]+)$/);
+    folders.set(folder, [...(folders.get(folder) ?? []), make("div", { textContent: name, title: target })]);
+  }
+  return [...folders].map(([folder, names]) =>
+    make("div", { className: "where" }, ...names,
+      make("div", { className: "folder", title: folder }, make("bdi", { textContent: folder }))));
+}
+
+/** A link to a page that says more. */
+function link(href, textContent) {
+  return make("a", { href, target: "_blank", rel: "noreferrer", textContent });
 }
 
 /** The nodes of a graph and of the subgraphs in it. */
@@ -131,15 +152,18 @@ class Panel {
     return [bar, make("div", { className: "quiet far", textContent: job.file ? `${job.file} ${far}` : "waiting" })];
   }
 
-  async act(verb, id) {
-    const answer = await api.fetchApi(`/likeness/models/${verb}`, {
-      method: "POST",
-      headers: { "Content-Type": "application/json" },
-      body: JSON.stringify({ id }),
-    });
-    if (!answer.ok) {
-      const detail = (await answer.json()).error ?? `The server answers ${answer.status}.`;
-      app.extensionManager.toast.add({ severity: "error", summary: `Face models: ${id}`, detail, life: 8000 });
+  async act(verb, ...ids) {
+    for (const id of ids) {
+      const answer = await api.fetchApi(`/likeness/models/${verb}`, {
+        method: "POST",
+        headers: { "Content-Type": "application/json" },
+        body: JSON.stringify({ id }),
+      });
+      if (!answer.ok) {
+        const said = await answer.json().catch(() => ({}));
+        const detail = said.error ?? `The server answers ${answer.status}.`;
+        app.extensionManager.toast.add({ severity: "error", summary: `Face models: ${id}`, detail, life: 8000 });
+      }
     }
     await this.load();
   }
@@ -158,7 +182,8 @@ class Panel {
     const wanted = all.filter(([, model]) => needed.has(model.id));
     wanted.sort((a, b) => (a[1].state === "installed") - (b[1].state === "installed"));
     if (wanted.length) {
-      parts.push(make("h3", { textContent: "This workflow needs" }));
+      parts.push(make("div", { className: "line" }, make("h3", { textContent: "This workflow needs" }),
+        this.everything(wanted.map(([, model]) => model))));
       parts.push(...wanted.map(([system, model]) => this.card(system, model)));
     }
     parts.push(make("h3", { textContent: "Published systems" }));
@@ -170,6 +195,20 @@ class Panel {
     const top = scrolled.scrollTop;
     this.list.replaceChildren(...parts);
     scrolled.scrollTop = top;
+  }
+
+  /** One button for all that a click can bring, where that is more than one set of weights. */
+  everything(wanted) {
+    const brought = wanted.filter((model) =>
+      model.accepted && ["missing", "wrong", "partial"].includes(model.state) && !this.busy(model.job));
+    if (brought.length < 2) return null;
+    const known = brought.every((model) => model.bytes);
+    const label = known ? `Download all (${size(brought.reduce((sum, model) => sum + model.bytes, 0))})` : "Download all";
+    return make("button", { textContent: label, onclick: () => this.act("download", ...brought.map((model) => model.id)) });
+  }
+
+  busy(job) {
+    return ["waiting", "running"].includes(job?.state);
   }
 
   /** The systems of a task, folded until they are asked for; what a node can load first, what nobody published last. */
@@ -193,36 +232,32 @@ class Panel {
   }
 
   card(system, model) {
-    const link = make("a", { href: system.paper, target: "_blank", rel: "noreferrer", textContent: "paper" });
+    const paper = link(system.paper, "paper");
     const name = model && system.models.length > 1 ? `${system.title} · ${model.id.split("/")[1]}` : system.title;
     const card = make("article", {}, make("header", {}, make("b", { textContent: name })));
     card.dataset.model = model?.id ?? system.system;
     const header = card.firstChild;
     if (!system.works) header.append(make("span", { className: "badge", textContent: "no node yet" }));
     if (!model) {
-      card.append(make("div", { className: "quiet" }, `${system.published} `, link));
+      card.append(make("div", { className: "quiet" }, `${system.published} `, paper));
       return card;
     }
     const job = model.job && model.job.state !== "done" ? model.job : null;
-    const state = job && ["waiting", "running"].includes(job.state) ? job.verb : model.state;
+    const state = this.busy(job) ? job.verb : model.state;
     header.append(make("span", { className: "badge state", textContent: state }));
     header.append(make("span", { className: `badge ${model.commercial}`, textContent: BADGES[model.commercial] }));
-    const license = model.license_url
-      ? make("a", { href: model.license_url, target: "_blank", rel: "noreferrer", textContent: model.license })
-      : model.license;
-    card.append(make("div", { className: "quiet" }, `${size(model.bytes)} · `, license, " · ", link));
-    card.append(make("div", { className: "quiet", textContent: model.files.map((file) => file.target).join("\n") }));
-    if (job?.state === "running" || job?.state === "waiting") {
-      card.append(...this.bar(job));
-    }
+    const license = model.license_url ? link(model.license_url, model.license) : model.license;
+    const pages = model.pages.flatMap((url) => [" · ", link(url, new URL(url).hostname.replace(/^www\./, ""))]);
+    card.append(make("div", { className: "quiet" }, `${size(model.bytes)} · `, license, " · ", paper, ...pages));
+    if (model.needs) card.append(make("div", { className: "quiet", textContent: model.needs }));
+    card.append(...places(model));
+    if (this.busy(job)) card.append(...this.bar(job));
     if (job?.state === "failed") card.append(make("div", { className: "says", textContent: job.says }));
     const found = model.job?.verb === "verify" && model.job.state === "done" ? model.job.says : "";
     if (found) card.append(make("div", { className: "quiet found", textContent: `Verified: ${found}` }));
     if (model.state === "manual") {
       const steps = make("div", { className: "quiet", textContent: model.steps });
-      const links = model.pages.map((url) =>
-        make("div", { className: "quiet" },
-          make("a", { href: url, target: "_blank", rel: "noreferrer", textContent: url })));
+      const links = model.pages.map((url) => make("div", { className: "quiet" }, link(url, url)));
       card.append(make("details", {}, make("summary", { textContent: "How to get it" }), steps, ...links));
     }
     card.append(this.buttons(model, job));
@@ -232,9 +267,8 @@ class Panel {
   buttons(model, job) {
     const button = (verb, label) =>
       make("button", { textContent: label, ariaLabel: `${label} ${model.id}`, onclick: () => this.act(verb, model.id) });
-    const busy = job && ["waiting", "running"].includes(job.state);
     const row = make("div", { className: "buttons" });
-    if (busy) {
+    if (this.busy(job)) {
       row.append(button("pause", "Pause"), button("cancel", "Cancel"));
       return row;
     }
@@ -244,6 +278,27 @@ class Panel {
     if (["installed", "wrong"].includes(model.state)) row.append(button("verify", "Verify"));
     return row;
   }
+}
+
+const told = new Set(); // ids that a workflow was said to lack since the page was loaded
+
+/** Say once, when a workflow is opened, which of its weights are missing, how big they are and under which licence. */
+async function tellMissing() {
+  const needed = neededIds();
+  if (![...needed].some((id) => !told.has(id))) return;
+  const answer = await api.fetchApi("/likeness/models");
+  if (!answer.ok) return; // the panel says so
+  const models = (await answer.json()).flatMap((system) => system.models);
+  const missing = models.filter((model) => needed.has(model.id) && model.state !== "installed" && !told.has(model.id));
+  for (const model of missing) told.add(model.id);
+  if (!missing.length) return;
+  const lines = missing.map((model) => `${model.id}: ${size(model.bytes)}, ${model.license}`);
+  app.extensionManager.toast.add({
+    severity: "warn",
+    summary: "This workflow needs face models that are not installed",
+    detail: [...lines, "Get them in the sidebar: Face models."].join("\n"),
+    life: 12000,
+  });
 }
 
 let panel = null;
@@ -278,5 +333,6 @@ app.registerExtension({
   },
   afterConfigureGraph() {
     panel?.draw();
+    tellMissing(); // not waited for: the graph is ready
   },
 });

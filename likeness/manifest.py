@@ -47,12 +47,12 @@ class Source:
 
     @property
     def page(self) -> str:
-        """Where a person reads about it; for a plain address, itself; empty when it comes with this pack."""
+        """Where a person reads about it; empty where there is only the address of the file itself."""
         if self.kind == "hub":
             return f"https://huggingface.co/{self.repo}"
         if self.kind == "release":
             return self.url.rpartition("/")[0].replace("/releases/download/", "/releases/tag/")
-        return self.url
+        return self.url if self.kind == "manual" else ""
 
     @property
     def direct(self) -> bool:

@@ -81,7 +81,8 @@ def explain(found: fetch.Plan) -> str:
     model = found.model
     damaged = [str(have.path) for have in found.files if have.state == "wrong"]
     what = f"which are damaged ({', '.join(damaged)})" if damaged else "which are not installed"
-    lines = [f"Expected the weights {model.id}, {what}.", model.how_to_get()]
+    size = f" ({found.bytes / 1e6:.1f} MB in all)" if found.bytes and len(model.files) > 1 else ""
+    lines = [f"Expected the weights {model.id}{size}, {what}.", model.how_to_get()]
     if found.state == "manual":
         lines.append("A person has to get them: follow the steps above, or the model panel (sidebar, Face models).")
     else:

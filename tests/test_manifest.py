@@ -270,7 +270,7 @@ def test_a_source_names_what_it_sends(source, name, text):
             Source("release", url="https://github.com/o/n/releases/download/v1/a.pt"),
             "https://github.com/o/n/releases/tag/v1",
         ),
-        (Source("https", url="https://x.org/a.zip"), "https://x.org/a.zip"),
+        (Source("https", url="https://x.org/a.zip"), ""),
         (Source("manual", url="https://x.org", steps="Register."), "https://x.org"),
         (Source("bundled", path="a.onnx"), ""),
     ],

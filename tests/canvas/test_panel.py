@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import re
 import time
 import urllib.error
 import urllib.request
@@ -15,7 +16,8 @@ from canvas.conftest import LOOKS
 from canvas.server import comfyui, comfyui_path, fetch
 
 ROOT = Path(__file__).parents[2]
-DETECTOR = "yunet/loopback"  # YuNet's own bytes under another id: weights that a loader can ask for and run
+# The pack's own weights under other ids: a loader can ask for them and run them.
+DETECTOR, MESH = "yunet/loopback", "mediapipe_mesh/loopback"
 SETTING = "Likeness.Weights.DownloadOnQueue"
 PROMPT = {
     "1": {"class_type": "LikenessLoadFaceDetector", "inputs": {"model": DETECTOR, "engine": "auto"}},
@@ -43,15 +45,23 @@ def address(source, base):
         pytest.skip("no ComfyUI here: set COMFYUI_PATH, and COMFYUI_PYTHON to its interpreter")
     pack = packing.copy_tracked(base / "pack")
     slow.write_manifest(pack / "models_manifest", source)
-    yunet = json.loads((pack / "models_manifest/yunet.json").read_text())
-    body = (pack / "models_manifest/starter/weights/face_detection_yunet_2023mar.onnx").read_bytes()
-    yunet["models"].append(slow.weights(DETECTOR, source.publish("loopback.onnx", body), "face_detection"))
-    (pack / "models_manifest/yunet.json").write_text(json.dumps(yunet))
+    publish(source, pack, DETECTOR, "face_detection_yunet_2023mar.onnx", "face_detection", needs="A photo.")
+    publish(source, pack, MESH, "face_landmark_with_attention.onnx", "face_landmark")
     (base / "home/input").mkdir(parents=True)
     photo = next((ROOT / "models_manifest/starter").rglob("*astronaut*.png"))
     (base / "home/input/face.png").write_bytes(photo.read_bytes())
     with comfyui(base / "home", pack) as address:
         yield address
+
+
+def publish(source, pack, id, starter, folder, **about):
+    """A second set of a system's weights, with the bytes of the one that comes with the pack."""
+    system, variant = id.split("/")
+    path = pack / f"models_manifest/{system}.json"
+    manifest = json.loads(path.read_text())
+    body = (pack / "models_manifest/starter/weights" / starter).read_bytes()
+    manifest["models"].append(slow.weights(id, source.publish(f"{system}_{variant}.onnx", body), folder) | about)
+    path.write_text(json.dumps(manifest))
 
 
 @pytest.fixture(scope="module")
@@ -73,11 +83,7 @@ def tab(page, source):
 def open_tab(page, **settings):
     page.open(**settings)
     page.load(json.loads((ROOT / "workflows/quickstart.json").read_text()))
-    page.page.evaluate(
-        """id => { const loader = app.graph.nodes.find(node => node.type === "LikenessLoadFaceDetector");
-        loader.widgets.find(widget => widget.name === "model").value = id; }""",
-        DETECTOR,
-    )
+    ask_for(page, "LikenessLoadFaceDetector", DETECTOR)
     panel = page.page.locator(".likeness-models")
     if panel.count():
         page.page.get_by_role("button", name="Face models").first.click()
@@ -85,6 +91,15 @@ def open_tab(page, **settings):
     page.page.get_by_role("button", name="Face models").first.click()
     panel.locator("details").first.wait_for()
     page.errors.clear()
+
+
+def ask_for(page, node, id):
+    """Choose other weights on a loader, as its list would."""
+    page.page.evaluate(
+        """([type, id]) => { const loader = app.graph.nodes.find(node => node.type === type);
+        loader.widgets.find(widget => widget.name === "model").value = id; }""",
+        [node, id],
+    )
 
 
 def card(tab, id):
@@ -122,6 +137,14 @@ def model_of(address, id):
     return next(model for system in systems for model in system["models"] if model["id"] == id)
 
 
+def ended(address, run):
+    """A run as the history has it, once it is there."""
+    end = time.monotonic() + 30
+    while run not in (history := fetch(address, f"/history/{run}")) and time.monotonic() < end:
+        time.sleep(0.1)
+    return history[run]
+
+
 def test_what_the_open_workflow_lacks_comes_first(tab):
     assert tab.locator("h3").first.inner_text().lower() == "this workflow needs"
     assert tab.locator("article").first.get_attribute("data-model") == DETECTOR
@@ -129,7 +152,48 @@ def test_what_the_open_workflow_lacks_comes_first(tab):
     assert card(tab, DETECTOR).locator(".state").inner_text() == "missing"
 
 
-def test_a_download_moves_pauses_goes_on_and_is_verified(tab, source, base):
+def test_an_opened_workflow_says_what_it_lacks_once(page):
+    page.open()
+    workflow = json.loads((ROOT / "workflows/quickstart.json").read_text().replace("mediapipe_mesh/attention", MESH))
+    page.load(workflow)
+    said = page.page.locator(".p-toast-message", has_text=MESH)
+    said.get_by_text(f"{MESH}: 2.5 MB, MIT").wait_for()
+    assert "Face models" in said.inner_text()
+    page.screenshot(ROOT / "demo/canvas/models-missing.png")
+    said.get_by_role("button").click()
+    said.wait_for(state="detached")
+    page.load(workflow)
+    page.page.wait_for_timeout(500)
+    assert said.count() == 0
+
+
+def test_a_card_says_what_it_needs_besides_and_where_to_read(tab, base):
+    find(tab, "arcface")
+    source = json.loads((ROOT / "models_manifest/arcface.json").read_text())["models"][0]["files"][0]["sources"][0]
+    page = card(tab, "arcface/w600k_r50").get_by_role("link", name="huggingface.co")
+    assert page.get_attribute("href") == f"https://huggingface.co/{source['repo']}"
+    shown = card(tab, DETECTOR)
+    assert shown.get_by_text("A photo.").is_visible()
+    assert shown.get_by_role("link").all_inner_texts() == ["MIT", "paper"]  # no link around the button that asks
+    folder = shown.locator(".folder")
+    assert folder.get_attribute("title") == str(base / "home/models/face_detection")
+    assert shown.get_by_text("yunet_loopback.onnx", exact=True).is_visible()
+
+
+def test_one_click_brings_all_that_the_workflow_lacks(tab, page, address):
+    ask_for(page, "LikenessLoadFaceLandmarker", MESH)
+    page.page.get_by_role("button", name="Face models").first.click()
+    tab.wait_for(state="detached")
+    page.page.get_by_role("button", name="Face models").first.click()
+    tab.get_by_role("button", name=re.compile(r"Download all \(2\.\d MB\)")).click()
+    for id in (DETECTOR, MESH):
+        state(tab, id, "installed")
+    assert tab.get_by_role("button", name="Download all").count() == 0
+    for file in [file for id in (DETECTOR, MESH) for file in model_of(address, id)["files"]]:
+        Path(file["target"]).unlink()
+
+
+def test_a_download_moves_pauses_goes_on_and_is_verified(tab, page, source, base):
     find(tab, "loopback")
     source.pause = 0.05
     press(tab, slow.FREE, "Download")
@@ -140,6 +204,7 @@ def test_a_download_moves_pauses_goes_on_and_is_verified(tab, source, base):
         far.add(progress(tab, slow.FREE))
     assert len(far) == 4
     assert max(far) < slow.BYTES
+    page.page.screenshot(path=ROOT / "demo/canvas/models-moving.png")
     press(tab, slow.FREE, "Pause")
     state(tab, slow.FREE, "partial")
     source.pause = 0.002
@@ -147,7 +212,7 @@ def test_a_download_moves_pauses_goes_on_and_is_verified(tab, source, base):
     state(tab, slow.FREE, "installed")
     assert source.starts[-1] > 0
     assert (base / "home/models/loopback/free.bin").read_bytes() == slow.noise(0)
-    assert str(base / "home/models/loopback/free.bin") in card(tab, slow.FREE).inner_text()
+    assert card(tab, slow.FREE).get_by_title(str(base / "home/models/loopback/free.bin")).inner_text() == "free.bin"
     press(tab, slow.FREE, "Verify")
     card(tab, slow.FREE).get_by_text("Verified: sound").wait_for()
 
@@ -223,14 +288,39 @@ def test_a_queue_says_what_is_missing_and_brings_it_where_that_is_allowed(page, 
     fetch(address, "/settings", {SETTING: True})
     status, text = post(address, "/prompt", {"prompt": PROMPT})
     assert status == 200, text
-    run = json.loads(text)["prompt_id"]
-    end = time.monotonic() + 30
-    while run not in (history := fetch(address, f"/history/{run}")) and time.monotonic() < end:
-        time.sleep(0.1)
-    assert history[run]["outputs"]["4"]["text"] == ["1"]
+    assert ended(address, json.loads(text)["prompt_id"])["outputs"]["4"]["text"] == ["1"]
     (file,) = model_of(address, DETECTOR)["files"]
     assert file["state"] == "installed"
     assert hashlib.sha256(Path(file["target"]).read_bytes()).hexdigest().startswith("8f2383e4")
+
+
+def test_a_queued_download_moves_the_bar_and_is_interrupted_even_where_nothing_comes(page, address, source, base):
+    page.open()
+    client = page.page.evaluate(
+        """async () => { const { api } = await import("/scripts/api.js"); window.moved = [];
+        api.addEventListener("progress", event => moved.push([event.detail.value, event.detail.max]));
+        return api.clientId; }"""
+    )
+    fetch(address, "/settings", {SETTING: True})
+    loader = {"class_type": "LikenessLoadFaceLandmarker", "inputs": {"model": MESH, "engine": "auto"}}
+    prompt = {"1": loader, "2": {"class_type": "PreviewAny", "inputs": {"source": ["1", 0]}}}
+    source.pause = 0.01
+    status, text = post(address, "/prompt", {"prompt": prompt, "client_id": client})
+    assert status == 200, text
+    page.page.wait_for_function("moved.filter(([value, max]) => 0 < value && value < max).length > 2")
+    source.pause = 60
+    page.page.wait_for_timeout(1000)
+    began = time.monotonic()
+    post(address, "/interrupt", {})
+    run = ended(address, json.loads(text)["prompt_id"])
+    assert time.monotonic() - began < 5
+    assert "execution_interrupted" in [kind for kind, _ in run["status"]["messages"]]
+    kept = (base / "home/models/face_landmark/mediapipe_mesh_loopback.onnx.part").stat().st_size
+    assert 0 < kept < 2_000_000
+    source.pause = 0
+    status, text = post(address, "/prompt", {"prompt": prompt, "client_id": client})
+    assert ended(address, json.loads(text)["prompt_id"])["status"]["status_str"] == "success"
+    assert source.starts[-1] == kept
 
 
 @pytest.mark.parametrize("look", LOOKS)
@@ -239,9 +329,9 @@ def test_the_panel_in_every_look(page, look):
     for setting in LOOKS[look].items():
         page.page.evaluate("setting => app.extensionManager.setting.set(...setting)", setting)
     tab = page.page.locator(".likeness-models")
+    page.screenshot(ROOT / f"demo/canvas/models-{look}.png")
     for task in ("detect", "body"):
         tab.locator(f'[data-task="{task}"] > summary').click()
-    page.screenshot(ROOT / f"demo/canvas/models-{look}.png")
     tab.locator('[data-task="body"]').evaluate("group => group.scrollIntoView()")
     page.screenshot(ROOT / f"demo/canvas/models-{look}-body.png")
     assert tab.evaluate("panel => panel.scrollWidth <= panel.clientWidth")
