@@ -272,7 +272,8 @@ class Panel {
       row.append(button("pause", "Pause"), button("cancel", "Cancel"));
       return row;
     }
-    if (!model.accepted && model.state !== "installed") row.append(button("accept", `Accept ${model.license}`));
+    if (model.state === "manual") row.append(button("download", "Look again"));
+    else if (!model.accepted && model.state !== "installed") row.append(button("accept", `Accept ${model.license}`));
     else if (["missing", "wrong"].includes(model.state)) row.append(button("download", "Download"));
     else if (model.state === "partial") row.append(button("download", "Resume"), button("cancel", "Discard"));
     if (["installed", "wrong"].includes(model.state)) row.append(button("verify", "Verify"));

@@ -182,7 +182,7 @@ def perform(jobs: Jobs, verb: str, id: str) -> None:
         fetch.accept(id, folders.accepted)
     elif verb == "download":
         found = fetch.plan(model, folders)
-        if not found.installed and not found.accepted:
+        if not (found.installed or found.accepted or found.state == "manual"):
             raise PermissionError(weights.explain(found))
         jobs.start(id, verb)
     elif verb == "verify":

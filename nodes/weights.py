@@ -84,14 +84,18 @@ def explain(found: fetch.Plan) -> str:
     size = f" ({found.bytes / 1e6:.1f} MB in all)" if found.bytes and len(model.files) > 1 else ""
     lines = [f"Expected the weights {model.id}{size}, {what}.", model.how_to_get()]
     if found.state == "manual":
-        lines.append("A person has to get them: follow the steps above, or the model panel (sidebar, Face models).")
+        into = " and ".join(dict.fromkeys(str(have.target.parent) for have in found.missing))
+        lines.append(
+            f"A person has to get them: put what you get into {into}, then `python -m headless models download "
+            f"{model.id}`, or Look again in the model panel (sidebar, Face models), checks it and takes it."
+        )
     else:
         lines.append(
             "Three ways to get them: the model panel (sidebar, Face models), "
             f"`python -m headless models download {model.id}`, or let loaders download when queued "
             f"(Settings, Likeness, or {VARIABLE}=1)."
         )
-    if not found.accepted:
+    if not found.accepted and found.state != "manual":
         lines.append(
             "They are not for commercial use: accept that once, in the panel, by `python -m headless models accept "
             f"{model.id}`, or with LIKENESS_ACCEPT={model.id}."

@@ -37,7 +37,7 @@ def download(model: Model, folders: Folders, watch: Watch = QUIET, network: Netw
         shelf = Shelf(folders, job.ledger, watch)
         for have in job.plan().missing:
             job.find(have, shelf)
-        if job.plan().missing:
+        if any(have.state != "manual" for have in job.plan().missing):
             licences.require(model, folders.accepted)
         for have in job.plan().missing:
             job.fetch(have)
@@ -91,7 +91,16 @@ class _Job:
                 problems.append(str(error))
         wanted = f"Expected {have.file.name} of {self.model.id}, which is not installed"
         kind = FileNotFoundError if have.state == "manual" else ConnectionError
-        raise kind("\n".join([f"{wanted}; got:", *problems, f"Or put it at {have.target} by hand."]))
+        raise kind("\n".join([f"{wanted}; got:", *problems, self._by_hand(have)]))
+
+    def _by_hand(self, have: Have) -> str:
+        source = have.file.sources[0]
+        if source.direct:
+            return f"Or put it at {have.target} by hand."
+        taken = f"`python -m headless models import {source.sent_name} --as {self.model.id}`"
+        if source.kind == "manual":
+            return f"Put {source.sent_name} into {have.target.parent} and try again, or {taken}."
+        return f"Or get {source.sent_name} by hand, then {taken}."
 
     def _fetch_from(self, source: Source, have: Have) -> None:
         file, target = have.file, have.target

@@ -245,6 +245,20 @@ def test_what_is_not_as_announced_says_so(tab, base):
     assert not (base / "home/models/loopback/damaged.bin").exists()
 
 
+def test_what_a_person_gets_is_looked_for_again(tab, base):
+    find(tab, "mano")
+    assert card(tab, "mano/v1_2").get_by_role("button").all_inner_texts() == ["Look again"]
+    card(tab, "mano/v1_2").get_by_text("How to get it").click()
+    assert card(tab, "mano/v1_2").get_by_role("link", name="https://mano.is.tue.mpg.de").is_visible()
+    press(tab, "mano/v1_2", "Look again")
+    card(tab, "mano/v1_2").get_by_text("Expected mano/MANO_RIGHT.pkl").wait_for()
+    (base / "home/models/body_pose/mano").mkdir(parents=True)
+    for name in ("RIGHT", "LEFT"):
+        (base / f"home/models/body_pose/mano/MANO_{name}.pkl").write_bytes(b"theirs")
+    press(tab, "mano/v1_2", "Look again")
+    state(tab, "mano/v1_2", "installed")
+
+
 def test_a_task_unfolds_and_stays_so(tab):
     group = tab.locator('[data-task="body"]')
     assert not group.locator("article").first.is_visible()

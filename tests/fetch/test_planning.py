@@ -10,7 +10,7 @@ import pytest
 import loopback
 from likeness.fetch import Folders, Watch, download, plan, verify
 from likeness.fetch.ledger import NAME, Ledger
-from likeness.manifest import File, Source, read_model
+from likeness.manifest import Conversion, File, Source, read_model
 from loopback import QUICK, file_of, folders_at, names_in, serving, weights_of
 
 BODY = loopback.noise(100_000)
@@ -180,6 +180,23 @@ def test_a_manual_file_is_explained_and_taken_once_it_is_there(tmp_path):
     assert "example.org" in str(raised.value)
     put(tmp_path / "models/example/weights.bin")
     assert plan(model, folders_at(tmp_path)).installed
+
+
+def test_of_what_only_a_person_can_get_no_consent_is_asked_and_the_way_is_said(tmp_path):
+    pickle = Source("manual", path="net.pth.tar", url="https://example.org", steps="Register.", convert=Conversion())
+    model = weights_of(File("a/net.safetensors", (pickle,), None, None), commercial="no")
+    with pytest.raises(FileNotFoundError) as raised:
+        download(model, folders_at(tmp_path), network=QUICK)
+    assert f"Put net.pth.tar into {tmp_path / 'models/example/a'} and try again" in str(raised.value)
+    assert "or `python -m headless models import net.pth.tar --as example/v1`" in str(raised.value)
+
+
+def test_a_pickle_that_does_not_come_may_be_imported(tmp_path):
+    with serving({}) as server:
+        source = Source("https", url=f"{server.url}/net.pth.tar", convert=Conversion())
+        model = weights_of(File("net.safetensors", (source,), None, None))
+        with pytest.raises(ConnectionError, match=r"(?s)404.*Or get net\.pth\.tar by hand, then `python -m headless"):
+            download(model, folders_at(tmp_path), network=QUICK)
 
 
 def test_offline_nothing_is_asked_and_the_place_is_named(tmp_path, monkeypatch):
