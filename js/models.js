@@ -70,6 +70,12 @@ function link(href, textContent) {
   return make("a", { href, target: "_blank", rel: "noreferrer", textContent });
 }
 
+/** Why the server refused. */
+async function reason(answer) {
+  const said = await answer.json().catch(() => ({})); // not ours: a page
+  return said.error ?? `The server answers ${answer.status}.`;
+}
+
 /** The nodes of a graph and of the subgraphs in it. */
 function nodesOf(graph) {
   return (graph?.nodes ?? []).flatMap((node) => [node, ...nodesOf(node.subgraph)]);
@@ -118,7 +124,7 @@ class Panel {
     const answer = await api.fetchApi("/likeness/models");
     if (asked !== this.asked) return; // asked again since: that answer counts
     if (!answer.ok) {
-      this.list.replaceChildren(make("p", { className: "says", textContent: `The server answers ${answer.status}.` }));
+      this.list.replaceChildren(make("p", { className: "says", textContent: await reason(answer) }));
       return;
     }
     const systems = await answer.json();
@@ -160,8 +166,7 @@ class Panel {
         body: JSON.stringify({ id }),
       });
       if (!answer.ok) {
-        const said = await answer.json().catch(() => ({}));
-        const detail = said.error ?? `The server answers ${answer.status}.`;
+        const detail = await reason(answer);
         app.extensionManager.toast.add({ severity: "error", summary: `Face models: ${id}`, detail, life: 8000 });
       }
     }

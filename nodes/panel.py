@@ -148,7 +148,10 @@ def register() -> None:
 
     @server.routes.get("/likeness/models")
     async def show(request):
-        return web.json_response(await asyncio.to_thread(describe, jobs))
+        try:
+            return web.json_response(await asyncio.to_thread(describe, jobs))
+        except (OSError, ValueError) as error:  # a record of this installation that cannot be read; says what to do
+            return web.json_response({"error": str(error)}, status=500)
 
     @server.routes.post("/likeness/models/{verb}")
     async def act(request):

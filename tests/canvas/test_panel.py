@@ -200,9 +200,10 @@ def test_a_download_moves_pauses_goes_on_and_is_verified(tab, page, source, base
     state(tab, slow.FREE, "download")
     far = {progress(tab, slow.FREE)}
     end = time.monotonic() + 10
-    while len(far) < 4 and time.monotonic() < end:
+    while len(far) < 3 and time.monotonic() < end:
         far.add(progress(tab, slow.FREE))
-    assert len(far) == 4
+    source.pause = 60  # or it is done before a busy machine has clicked
+    assert len(far) == 3
     assert max(far) < slow.BYTES
     page.page.screenshot(path=ROOT / "demo/canvas/models-moving.png")
     press(tab, slow.FREE, "Pause")
@@ -222,14 +223,16 @@ def test_terms_are_accepted_before_the_download_and_a_cancelled_one_leaves_nothi
     assert card(tab, slow.CLOSED).get_by_text("non-commercial").is_visible()
     assert card(tab, slow.CLOSED).get_by_role("button").all_inner_texts() == ["Accept CC-BY-NC-4.0"]
     press(tab, slow.CLOSED, "Accept CC-BY-NC-4.0")
-    source.pause = 0.05
+    source.pause = 60
     press(tab, slow.CLOSED, "Download")
     state(tab, slow.CLOSED, "download")
     press(tab, slow.CLOSED, "Cancel")
     state(tab, slow.CLOSED, "missing")
+    source.pause = 0.05
     press(tab, slow.CLOSED, "Download")
     while not progress(tab, slow.CLOSED):
         pass
+    source.pause = 60
     press(tab, slow.CLOSED, "Pause")
     state(tab, slow.CLOSED, "partial")
     press(tab, slow.CLOSED, "Discard")
@@ -257,6 +260,16 @@ def test_what_a_person_gets_is_looked_for_again(tab, base):
         (base / f"home/models/body_pose/mano/MANO_{name}.pkl").write_bytes(b"theirs")
     press(tab, "mano/v1_2", "Look again")
     state(tab, "mano/v1_2", "installed")
+
+
+def test_a_damaged_record_says_what_to_delete(tab, page, base):
+    record = base / "home/models/likeness.lock.json"
+    kept = record.read_text()
+    record.write_text("{")
+    press(tab, "canonical_head/mediapipe", "Verify")
+    tab.get_by_text(re.compile("Expected JSON, got .*likeness.lock.json which is damaged .*: delete it")).wait_for()
+    record.write_text(kept)
+    page.errors.clear()  # the browser notes the 500
 
 
 def test_a_task_unfolds_and_stays_so(tab):
