@@ -11,7 +11,8 @@ from typing import Any
 
 from . import WorkflowError, workflow
 
-KINDS = {"images": "image", "video": "video", "gifs": "video", "audio": "audio", "3d": "mesh", "text": "text"}
+KINDS = {"images": "image", "video": "video", "gifs": "video", "audio": "audio", "3d": "mesh", "files": "file"}
+KINDS["text"] = "text"
 VIDEOS = (".mp4", ".webm", ".mkv", ".mov", ".avi")
 NUMBER = re.compile(r"(\d+)(_?)$")  # of a saved file, as in Photo_00001_.png
 

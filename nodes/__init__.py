@@ -9,13 +9,31 @@ from pathlib import Path
 import folder_paths
 from comfy_api.latest import ComfyExtension, io
 
-from . import detect, embed, faces, head3d, landmark, masks, panel, parse, reenact, render, streams, swap, tracks
+from . import (
+    audit,
+    detect,
+    embed,
+    experiments,
+    faces,
+    head3d,
+    landmark,
+    masks,
+    panel,
+    parse,
+    reenact,
+    render,
+    reports,
+    streams,
+    swap,
+    tracks,
+)
 
 TASKS = (faces, tracks, masks, streams, detect, landmark, parse, embed, reenact, swap, head3d, render)
+TASKS += (audit, experiments, reports)
 
 
 STARTER = Path(__file__).parents[1] / "models_manifest/starter"
-MEDIA = (".png", ".jpg", ".mp4")
+MEDIA = (".png", ".jpg", ".mp4", ".csv")
 REFUSED = os.environ.get("LIKENESS_EXAMPLES") == "0"
 
 

@@ -2,6 +2,7 @@
 
 import pickle
 from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 from pathlib import Path
 
 import comfy.model_management
@@ -38,6 +39,8 @@ HeadPose = io.Custom("LIKENESS_HEAD_POSE")
 HeadLifter = io.Custom("LIKENESS_HEAD_LIFTER")
 Reenactor = io.Custom("LIKENESS_REENACTOR")
 FaceSwapper = io.Custom("LIKENESS_SWAPPER")
+Table = io.Custom("LIKENESS_TABLE")
+Report = io.Custom("LIKENESS_REPORT")
 CHUNK = 16  # images
 Systems = tuple[System | OnnxSystem, ...]
 
@@ -76,7 +79,8 @@ def landmarks_input(tooltip: str, optional: bool = False) -> io.MultiType.Input:
 class Model:
     """A network whose device memory ComfyUI manages."""
 
-    def __init__(self, network: nn.Module) -> None:
+    def __init__(self, network: nn.Module, again: Callable[[], nn.Module] | None = None) -> None:
+        self.again = again or (lambda: network)  # the network made once more, for who needs it in other threads
         device = comfy.model_management.get_torch_device()
         offload = comfy.model_management.unet_offload_device()
         # As an attribute, at run time: ComfyUI may replace the class at start.
@@ -196,10 +200,15 @@ def load_model(folder: str, choice: str, systems: Systems, engine: str = "auto")
         return Model(build(join(dict(zip(parts, map(read_weights, paths), strict=True))), systems))
     if path.lower().endswith(".onnx"):
         device = str(comfy.model_management.get_torch_device())
-        return Model(build_onnx(onnx.read(path), systems, engine, device))
+        make = partial(_make_onnx, path, systems, engine, device)
+        return Model(make(), make)
     if engine == "onnxruntime":
         raise ValueError(f"Expected an .onnx file for the engine onnxruntime, got {path}: set engine to auto.")
     return Model(build(read_weights(path), systems))
+
+
+def _make_onnx(path: str, systems: Systems, engine: str, device: str) -> nn.Module:
+    return build_onnx(onnx.read(path), systems, engine, device)
 
 
 def read_weights(path: str) -> dict[str, Tensor]:

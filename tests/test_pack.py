@@ -7,13 +7,14 @@ from pathlib import Path
 
 import pytest
 
-from likeness import detect, embed, head3d, landmark, parse, reenact, render, swap
+from likeness import audit, detect, embed, head3d, landmark, parse, reenact, render, swap
 from likeness.manifest import read_manifests
 
 ROOT = Path(__file__).parents[1]
 TASKS = {"detect": detect, "embed": embed, "landmark": landmark, "parse": parse, "reenact": reenact}
-TASKS |= {"head3d": head3d, "render": render, "swap": swap}
+TASKS |= {"head3d": head3d, "render": render, "swap": swap, "audit": audit}
 SYSTEMS = [(task, system.name) for task, module in TASKS.items() for system in module.SYSTEMS]
+SYSTEMS += [("audit", name) for name in audit.METHODS]
 HOSTS = {"comfy", "comfy_api", "comfy_execution", "comfy_extras", "execution", "folder_paths", "nodes", "server"}
 WITHOUT_NODES = {"fetch", "onnx"}
 WITHOUT_SYSTEMS = {
@@ -21,10 +22,12 @@ WITHOUT_SYSTEMS = {
     "host",
     "convert",
     "convert3d",
+    "experiments",
     "faces",
     "masks",
     "missing",
     "panel",
+    "reports",
     "streams",
     "tracks",
     "weights",

@@ -7,4 +7,4 @@ from ..weights import System
 
 SYSTEMS: tuple[System, ...] = ()
 # Published methods without weights, each a module here.
-METHODS: tuple[str, ...] = ()
+METHODS = ("casual_conversations", "bias_experiments", "webface260m")

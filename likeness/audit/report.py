@@ -52,6 +52,10 @@ class Report:
         """The report with more to be said."""
         return replace(self, notes=(*self.notes, *notes))
 
+    def with_table(self, title: str, table: Table) -> Report:
+        """The report with a table at its end."""
+        return replace(self, sections=(*self.sections, Section(title, table)))
+
     def markdown(self) -> str:
         """All that is said and all tables, each up to 200 rows."""
         lines = [f"# {self.title}", ""]

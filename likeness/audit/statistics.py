@@ -90,7 +90,7 @@ def by_pair_of_units(a: NDArray[Any], b: NDArray[Any]) -> Callable[[np.random.Ge
 
     def weigh(generator: np.random.Generator) -> Weights:
         drawn = _draw(generator, count)
-        return np.where(first == second, drawn[first], drawn[first] * drawn[second])
+        return drawn[first] * np.where(first == second, 1.0, drawn[second])
 
     return weigh
 

@@ -9,13 +9,16 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 Cell = str | int | float | bool | None
-Column = NDArray[Any]
+Column: TypeAlias = NDArray[Any]
+Numbers: TypeAlias = NDArray[np.float64]
+Whole: TypeAlias = NDArray[np.int64]
+Flags: TypeAlias = NDArray[np.bool_]
 SUFFIXES = (".csv", ".json", ".parquet")
 WHOLE = re.compile(r"[+-]?(0|[1-9]\d{0,17})")  # "007" is a name
 WORDS = {"true": True, "false": False}
@@ -66,7 +69,7 @@ class Table:
         """What a column holds: "text", "number", "whole number" or "yes or no"."""
         return KINDS[self[name].dtype.kind]
 
-    def numbers(self, name: str) -> NDArray[np.float64]:
+    def numbers(self, name: str) -> Numbers:
         """(rows,) a column as float64, NaN where it is missing.
 
         Raises:
@@ -83,7 +86,7 @@ class Table:
         """A column as words, for groups and keys; a whole number is written as one."""
         return [None if is_missing(cell) else str(cell) for cell in self[name].tolist()]
 
-    def flags(self, name: str) -> NDArray[np.bool_]:
+    def flags(self, name: str) -> Flags:
         """(rows,) a column of yes and no: true and false, or 1 and 0.
 
         Raises:

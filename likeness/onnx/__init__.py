@@ -9,9 +9,9 @@ from torch import Tensor, nn
 
 from .graph import Graph, read
 from .network import Network
-from .runtime import Session
+from .runtime import Session, threads
 
-__all__ = ["Graph", "Model", "read"]
+__all__ = ["Graph", "Model", "read", "threads"]
 
 
 class Model(nn.Module):

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+
 import numpy as np
 import torch
 from torch import Tensor
@@ -10,6 +14,17 @@ from .graph import Graph
 from .proto import DTYPES
 
 PROVIDERS = {"cpu": "CPUExecutionProvider", "cuda": "CUDAExecutionProvider"}  # by torch's device types
+THREADS: ContextVar[int] = ContextVar("threads", default=0)  # of a session that is made; 0: onnxruntime's choice
+
+
+@contextmanager
+def threads(count: int) -> Iterator[None]:
+    """Sessions that are made meanwhile compute on so many threads."""
+    token = THREADS.set(count)
+    try:
+        yield
+    finally:
+        THREADS.reset(token)
 
 
 def provider_for(device: str) -> str:
@@ -50,6 +65,7 @@ class Session:
         import onnxruntime
 
         options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = options.inter_op_num_threads = THREADS.get()
         # Threads that spin after a run slow the torch network that follows two- to threefold.
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")
         where = {} if self.provider == PROVIDERS["cpu"] else {"device_id": torch.device(device).index or 0}
