@@ -166,7 +166,7 @@ class ScorePhotoPairs(io.ComfyNode):
                 host.FaceDetector.Input("detector", tooltip="From Load Face Detector; it must give five points."),
                 host.FaceEmbedder.Input("embedder", tooltip="From Load Face Embedder: who is judged."),
                 io.String.Input(
-                    "pairs", default="likeness_pairs.csv", tooltip="The pair file, in ComfyUI's input folder."
+                    "pairs", default="likeness_photo_pairs.csv", tooltip="The pair file, in ComfyUI's input folder."
                 ),
                 io.String.Input(
                     "folder", default="", tooltip="The photos' folder in the input folder; empty: the input folder."

@@ -15,7 +15,7 @@ class DesignExperiment(io.ComfyNode):
             node_id="LikenessDesignExperiment",
             display_name="Design Experiment",
             category="likeness/experiments",
-            description="Prompts and seeds for faces that differ in one thing at a time, and a table that says in what.",
+            description="Prompts and seeds for faces that differ in one thing at a time, and a table of what does.",
             search_aliases=["bias experiment", "causal", "one factor at a time", "synthetic faces", "prompt grid"],
             inputs=[
                 io.String.Input(

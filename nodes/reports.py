@@ -47,7 +47,7 @@ class LoadTable(io.ComfyNode):
             node_id="LikenessLoadTable",
             display_name="Load Table",
             category="likeness/reports",
-            description="Reads a table from the input folder: CSV, JSON, Parquet, or Casual Conversations' annotations.",
+            description="Reads a table from the input folder: CSV, JSON, Parquet, or those of Casual Conversations.",
             search_aliases=["csv", "json", "parquet", "casual conversations", "annotations", "spreadsheet", "dataset"],
             inputs=[
                 io.String.Input(

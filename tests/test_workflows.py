@@ -9,6 +9,7 @@ import factories
 import seeded
 from headless import standalone, workflow
 
+SHOWS = ("Preview", "Save", "LikenessSave")
 WORKFLOWS = sorted(Path(__file__).parents[1].glob("workflows/*.json"))
 
 
@@ -30,6 +31,6 @@ def shown(request, pack, tmp_path_factory):
 def test_a_workflow_runs_and_every_output_node_shows_something(shown):
     name, outputs = shown
     saved = json.loads(next(path for path in WORKFLOWS if path.stem == name).read_text(encoding="utf-8"))
-    titled = {node["title"] for node in saved["nodes"] if node["type"].startswith(("Preview", "Save"))}
+    titled = {node["title"] for node in saved["nodes"] if node["type"].startswith(SHOWS)}
     assert outputs.keys() == titled
     assert all(outputs.values())

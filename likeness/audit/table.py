@@ -84,7 +84,7 @@ class Table:
 
     def texts(self, name: str) -> list[str | None]:
         """A column as words, for groups and keys; a whole number is written as one."""
-        return [None if is_missing(cell) else str(cell) for cell in self[name].tolist()]
+        return [None if is_missing(cell) else _word(cell) for cell in self[name].tolist()]
 
     def flags(self, name: str) -> Flags:
         """(rows,) a column of yes and no: true and false, or 1 and 0.
@@ -137,6 +137,10 @@ class Table:
         return joined, sorted({str(name) for name in {*mine} ^ {*theirs}})
 
 
+def _word(cell: Any) -> str:
+    return str(int(cell)) if isinstance(cell, float) and cell.is_integer() else str(cell)
+
+
 def is_missing(cell: Any) -> bool:
     return cell is None or (isinstance(cell, float) and math.isnan(cell))
 
@@ -171,8 +175,17 @@ def write_table(table: Table, path: Path) -> Path:
         with path.open("w", newline="", encoding="utf-8") as file:
             writer = csv.writer(file)
             writer.writerow(table.names)
-            writer.writerows(["" if cell is None else cell for cell in row] for row in table.rows())
+            writer.writerows(zip(*map(_written, table.columns), strict=True))
     return path
+
+
+def _written(column: Column) -> list[Cell]:
+    """Cells as CSV has them, which reads back as the same column: nothing where one is missing."""
+    cells = column.tolist()
+    known = [cell for cell in cells if not is_missing(cell)]
+    if column.dtype.kind == "f" and len(known) < len(cells) and all(cell.is_integer() for cell in known):
+        return ["" if is_missing(cell) else int(cell) for cell in cells]
+    return ["" if is_missing(cell) else cell for cell in cells]
 
 
 def records(table: Table) -> list[dict[str, Cell]]:
