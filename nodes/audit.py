@@ -312,7 +312,7 @@ class TimeRecognition(io.ComfyNode):
 
     @classmethod
     def execute(cls, detector, embedder, image, runs=webface260m.RUNS) -> io.NodeOutput:
-        photos = list(convert.rgb(image).split(1))
+        photos = [convert.rgb(image[n : n + 1]) for n in range(len(image))]
         with onnx.threads(1):
             networks = [model.again() for model in (detector, embedder)]
         progress, done = comfy.utils.ProgressBar(runs), []
