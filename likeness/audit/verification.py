@@ -79,16 +79,14 @@ def judge_folds(scores: Numbers, same: Flags, fold: Whole, steps: Numbers) -> li
     Args:
         scores: A match scores high.
         same: Which pairs are of one person.
-        fold: The fold of each pair; two or more.
+        fold: The fold of each pair; where there is but one it is judged by its own threshold.
         steps: The candidates, as they are tried; of equally good ones the first wins. A score over it matches.
     """
-    if len(np.unique(fold)) < 2:
-        raise ValueError("Expected two folds or more, got one: take the column fold away.")
     right = np.stack([(scores > step) == same for step in steps])
     judged = []
     for number in np.unique(fold):
         test = fold == number
-        best = int(right[:, ~test].mean(1).argmax())
+        best = int(right[:, test if test.all() else ~test].mean(1).argmax())
         judged.append(Fold(float(steps[best]), float(right[best, test].mean()), int(test.sum())))
     return judged
 
@@ -172,7 +170,7 @@ def report(table: Table, fars: Sequence[float] = FARS, lower_is_closer: bool = F
         points["too few pairs"].any()
     )
     sections = [Section("True accept rates", points, chart, tuple(notes))]
-    if "fold" in table.names:
+    if "fold" in table.names and len(np.unique(table["fold"])) > 1:
         sections.append(_fold_section(signed, same, table.select(known), lower_is_closer))
     count = f"{int(same.sum())} pairs of one person, {int((~same).sum())} of two"
     said = [f"{count}; area under the ROC {area(false, true):.6f}."]
