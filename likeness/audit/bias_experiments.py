@@ -22,6 +22,7 @@ from .table import Cell, Flags, Numbers, Table, Whole, is_missing
 from .verification import roc, threshold_at
 
 CURVE_POINTS = 200
+HALF = 0.5  # no error rate over it is shown
 SYNTHETIC = (
     "Synthetic, no human annotation: which faces are one person is what the design says, not what people judged. A "
     "generator that changes the person with the factor looks like an error of the recogniser."
@@ -139,7 +140,7 @@ def report(pairs: Table, fmr: float = 1e-3, sampling: Sampling | None = None, an
     det = Curves(
         "Detection error trade-off", tuple(curves), "false match rate", "false non-match rate", "probit", "probit"
     )
-    sections = [Section("Groups", found, miss), Section("False matches", _gaps(found), match)]
+    sections = [Section("Groups", found, miss), Section("Gaps", _gaps(found), match)]
     sections.append(Section("Trade-off", _points(curves), det))
     if "factor" in pairs.names and "step" in pairs.names:
         sections += _slopes(pairs, score, sampling)
@@ -197,7 +198,10 @@ def _det(name: str, score: Numbers, same: Flags) -> Curve:
     if not same.any() or same.all():
         return Curve(name, (), ())
     false, true, _ = roc(score, same)
-    keep = np.unique(np.linspace(0, len(false) - 1, CURVE_POINTS).round().astype(int))
+    middle = np.flatnonzero((false <= HALF) & (true >= 1 - HALF) & (false > 0) & (true < 1))
+    if not len(middle):  # scores that do not overlap have no trade-off
+        return Curve(f"{name}: no overlap", (), ())
+    keep = middle[np.unique(np.linspace(0, len(middle) - 1, CURVE_POINTS).round().astype(int))]
     return Curve(name, tuple(false[keep].tolist()), tuple((1 - true[keep]).tolist()))
 
 

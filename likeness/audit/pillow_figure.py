@@ -87,7 +87,7 @@ def _title(title: str, width: int) -> Image.Image:
 
 def _bars(chart: Bars, width: int) -> Image.Image:
     unit = width / 1200
-    row, top, bottom = 40 * unit, 60 * unit, 76 * unit
+    row, top, bottom = 40 * unit, (60 if chart.overall is None else 84) * unit, 76 * unit
     pen = Pen(width, top + row * max(1, len(chart.bars)) + bottom)
     values = [f"{bar.estimate.value:.3g}" if math.isfinite(bar.estimate.value) else "not defined" for bar in chart.bars]
     notes = [f"{value}   {bar.about}" for value, bar in zip(values, chart.bars, strict=True)]

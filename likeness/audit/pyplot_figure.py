@@ -43,17 +43,19 @@ def _bars(ax: Any, chart: Bars) -> None:
     for row, bar in enumerate(chart.bars):
         estimate = bar.estimate
         if math.isfinite(estimate.low):
-            ax.plot([estimate.low, estimate.high], [row, row], "|-", color="black", lw=1.8, ms=9, zorder=3)
+            ax.plot(
+                [estimate.low, estimate.high], [row, row], "|-", color="black", lw=1.8, ms=9, zorder=3, clip_on=False
+            )
         value = f"{estimate.value:.3g}" if math.isfinite(estimate.value) else "not defined"
         colour = _web(GREY) if bar.flagged else "black"
         ax.text(1.02, row, f"{value}   {bar.about}", va="center", transform=ax.get_yaxis_transform(), color=colour)
     if chart.overall is not None and math.isfinite(chart.overall):
         ax.axvline(chart.overall, color=_web(OVERALL), lw=1.8, zorder=1)
-        ax.text(chart.overall, -0.75, f"all: {chart.overall:.3g}", color=_web(OVERALL), ha="center")
+        ax.text(chart.overall, -0.7, f"all: {chart.overall:.3g}", color=_web(OVERALL), ha="center", va="bottom")
     ax.set_yticks(rows, [_fit(bar.label) for bar in chart.bars])
     ax.set_ylim(len(chart.bars) - 0.4, -0.6)
     ax.set_xlim(low, high)
-    ax.set_title(chart.title, loc="left", pad=18)
+    ax.set_title(chart.title, loc="left", pad=26)
     ax.set_xlabel(chart.unit)
     ax.grid(axis="x", color=_web(GRID), zorder=0)
 

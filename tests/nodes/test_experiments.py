@@ -71,7 +71,7 @@ def test_the_shipped_pairs_have_a_report_and_judgements_take_their_place(nodes, 
     pairs = nodes["LikenessLoadTable"].execute("likeness_pairs.csv").args[0]
     report, rows, _ = nodes["LikenessBiasReport"].execute(pairs, 0.01, bootstrap=50, small=5).args
     assert rows["group"].tolist() == ["all", "group A", "group B"]
-    assert [section.title for section in report.sections] == ["Groups", "False matches", "Trade-off", "Slopes"]
+    assert [section.title for section in report.sections] == ["Groups", "Gaps", "Trade-off", "Slopes"]
     assert report.figure().shape[1] > 1500
     judged = "a,b,same\n" + "".join(f"{n},{n + 1},{n % 2}\n" for n in range(20))
     (base / "input/judged.csv").write_text(judged)
