@@ -9,7 +9,7 @@ plan = Node(
 count = value("Faces to make", designed["count"])
 table = Node("LikenessLoadTable", file="likeness_pairs.csv")
 bias = Node("LikenessBiasReport", pairs=table["table"], fmr=0.01, small=5)
-saved = Node("LikenessSaveReport", "Save Report", (460, 900), report=bias["report"], filename_prefix="reports/bias")
+saved = Node("LikenessSaveReport", "Save it", (460, 900), report=bias["report"], filename_prefix="reports/bias")
 figure = Node("PreviewImage", "Figure", (460, 900), images=saved["figure"])
 text = Node("PreviewAny", "Report", (460, 420), source=saved["markdown"])
 threshold = value("One threshold", bias["threshold"])

@@ -10,7 +10,7 @@ skin = Node("LikenessParseFaces", parser=parser["parser"], image=photo["IMAGE"],
 measured = Node("LikenessMeasureSkinTone", image=photo["IMAGE"], mask=skin["mask"])
 saved = Node(
     "LikenessSaveReport",
-    "Save Report",
+    "Save it",
     (320, 420),
     report=measured["report"],
     filename_prefix="reports/skin_tone",

@@ -13,7 +13,7 @@ sliced = Node(
     small=25,
     sample_by="subject",
 )
-saved = Node("LikenessSaveReport", "Save Report", (420, 640), report=sliced["report"], filename_prefix="reports/slices")
+saved = Node("LikenessSaveReport", "Save it", (420, 640), report=sliced["report"], filename_prefix="reports/slices")
 figure = Node("PreviewImage", "Figure", (420, 560), images=saved["figure"])
 text = Node("PreviewAny", "Report", (420, 420), source=saved["markdown"])
 columns = value("Columns", table["columns"])

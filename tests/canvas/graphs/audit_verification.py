@@ -21,7 +21,7 @@ compared = Node(
 )
 table = Node("LikenessLoadTable", file="likeness_pairs.csv")
 report = Node("LikenessVerificationReport", pairs=table["table"], far="1e-3, 1e-2, 1e-1", bad=scored["bad"])
-saved = Node("LikenessSaveReport", "Save Report", (420, 560), report=report["report"], filename_prefix="reports/roc")
+saved = Node("LikenessSaveReport", "Save it", (420, 560), report=report["report"], filename_prefix="reports/roc")
 figure = Node("PreviewImage", "ROC", (420, 460), images=saved["figure"])
 text = Node("PreviewAny", "Report", (420, 300), source=saved["markdown"])
 tar = value("True accept rate", report["tar"])
