@@ -27,7 +27,9 @@ def bootstrap_inputs() -> list[io.Input]:
             advanced=True,
             tooltip="Samples that an interval is made of; 0 makes Wilson's for shares, else none.",
         ),
-        io.Int.Input("seed", default=0, min=0, max=2**32 - 1, optional=True, advanced=True, tooltip="Of the samples."),
+        io.Int.Input(
+            "bootstrap_seed", default=0, min=0, max=2**32 - 1, optional=True, advanced=True, tooltip="Of the samples."
+        ),
     ]
 
 
@@ -103,7 +105,7 @@ class SliceReport(io.ComfyNode):
         groups,
         small=30,
         bootstrap=1000,
-        seed=0,
+        bootstrap_seed=0,
         sample_by="",
         fpr=0.01,
         apparent=False,
@@ -114,7 +116,7 @@ class SliceReport(io.ComfyNode):
         if more is not None:
             table, lost = table.join(more, key)
         measure = casual_conversations.Measure(metric, prediction, truth, fpr)
-        sampling = casual_conversations.Sampling(bootstrap, seed, sample_by.strip(), small)
+        sampling = casual_conversations.Sampling(bootstrap, bootstrap_seed, sample_by.strip(), small)
         report = casual_conversations.slice_report(table, measure, words(groups), sampling, apparent)
         if lost:
             report = report.with_notes(f"{len(lost)} {key} are in one table only: {', '.join(lost[:8])}.")

@@ -142,11 +142,13 @@ class BiasReport(io.ComfyNode):
         )
 
     @classmethod
-    def execute(cls, pairs, fmr, judged=None, bootstrap=1000, seed=0, by_pair=False, small=10) -> io.NodeOutput:
+    def execute(
+        cls, pairs, fmr, judged=None, bootstrap=1000, bootstrap_seed=0, by_pair=False, small=10
+    ) -> io.NodeOutput:
         unjudged = 0
         if judged is not None:
             pairs, unjudged = annotate(pairs, judged)
-        sampling = bias_experiments.Sampling(bootstrap, seed, by_pair, small)
+        sampling = bias_experiments.Sampling(bootstrap, bootstrap_seed, by_pair, small)
         report = bias_experiments.report(pairs, fmr, sampling, annotated=judged is not None)
         if unjudged:
             report = report.with_notes(f"{unjudged} pairs were not judged by people: not counted.")

@@ -46,10 +46,9 @@ about = note(
 GRAPH = Graph(
     Column((detector, embedder), table),
     Column((scored, about), report),
-    Column(compared, (tar, groups)),
-    Column((), saved),
+    Column(compared, tar, groups),
+    Column((), saved, by_group),
     Column((), (figure, text)),
-    Column((), by_group),
     frames={
         "Photos in pairs": (detector, embedder, scored, about, compared),
         "Scores of many pairs": (table, report, tar),
