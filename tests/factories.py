@@ -48,10 +48,10 @@ def people(count: int) -> Tensor:
 
 
 def write_base(root: Path, clip_frames: int | None = None) -> Path:
-    """A ComfyUI base folder with no models, and the photos and clips as inputs, cut to so many frames."""
+    """A ComfyUI base folder with no models; its inputs are the photos, tables, and clips cut to so many frames."""
     for folder in ("input", "models", "output", "temp", "user", "custom_nodes"):
         (root / folder).mkdir(parents=True, exist_ok=True)
-    for path in [*PHOTOS.values(), *STARTER.glob("clips/*.mp4")]:
+    for path in [*PHOTOS.values(), *STARTER.glob("clips/*.mp4"), *STARTER.glob("tables/*.csv")]:
         target = root / "input" / f"likeness_{path.name}"
         if clip_frames and path.suffix == ".mp4":
             cut(path, target, clip_frames)
