@@ -81,9 +81,7 @@ def test_the_face_that_is_meant_its_crop_and_its_numbers_are_theirs(number):
     where = transform(invert(expected[[meant]])[0], torch.stack([x, y], -1).float())
     blob = (sample(rgb(photo)[0], where)[::STEP, ::STEP].movedim(-1, 0) * 255 - 127.5) / 127.5
     difference = (blob - torch.tensor(theirs["blob"])).abs() * 127.5
-    # OpenCV places samples on 32nds of a pixel; at the photo's border that is a share of a black pixel.
-    assert difference.mean() < 1.5
-    assert difference.median() < 0.6
+    assert difference.max() < 0.51  # their crop has 8 bits
 
 
 def test_of_faces_equally_good_the_first_is_meant_and_a_far_one_needs_more_area():
