@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import struct
+from collections.abc import Callable, Mapping
+from pathlib import Path
 
 import numpy as np
-import onnx
-from onnx import TensorProto, helper, numpy_helper
 
-OPSET = 11
+from likeness.onnx.proto import write
+
+OPSET, VERSION = 11, 6
+FLOAT, INT64 = 1, 7
 LEVELS = (8, 16, 32)
+RUNNING = ("running_mean", "running_var")
 
 
 class Builder:
@@ -22,23 +26,43 @@ class Builder:
         self.made += 1
         return str(self.made)
 
-    def weight(self, values: object, name: str = "") -> str:
-        array = np.ascontiguousarray(np.asarray(values))
-        self.weights.append(numpy_helper.from_array(array, name or self.name()))
-        return self.weights[-1].name
+    def weight(self, values: np.ndarray, name: str = "") -> str:
+        name, kind = name or self.name(), INT64 if values.dtype == np.int64 else FLOAT
+        dims = b"".join(write(1, size) for size in values.shape)
+        self.weights.append(dims + write(2, kind) + write(8, name.encode()) + write(9, values.tobytes()))
+        return name
 
-    def node(self, op: str, *inputs: str, to: str = "", **attributes: object) -> str:
+    def node(self, op: str, *inputs: str, to: str = "", **attributes: float | str | list[int]) -> str:
         to = to or self.name()
-        self.nodes.append(helper.make_node(op, list(inputs), [to], **attributes))
+        held = b"".join(write(5, attribute(name, value)) for name, value in attributes.items())
+        sources = b"".join(write(1, name.encode()) for name in inputs)
+        self.nodes.append(sources + write(2, to.encode()) + write(4, op.encode()) + held)
         return to
 
-    def model(self, shape: list, outputs: dict[str, list]) -> bytes:
-        sockets = [helper.make_tensor_value_info(name, TensorProto.FLOAT, size) for name, size in outputs.items()]
-        source = helper.make_tensor_value_info("input.1", TensorProto.FLOAT, shape)
-        graph = helper.make_graph(self.nodes, "torch-jit-export", [source], sockets, self.weights)
-        made = helper.make_model(graph, opset_imports=[helper.make_opsetid("", OPSET)], ir_version=6)
-        onnx.checker.check_model(made)
-        return made.SerializeToString()
+    def model(self, shape: list[int | str], outputs: dict[str, list[int | str]]) -> bytes:
+        """The file; a size that is a word is free."""
+        parts = [(1, node) for node in self.nodes] + [(2, b"seeded")] + [(5, weight) for weight in self.weights]
+        parts += [(11, socket("input.1", shape)), *((12, socket(name, sizes)) for name, sizes in outputs.items())]
+        graph = b"".join(write(number, part) for number, part in parts)
+        return write(1, VERSION) + write(7, graph) + write(8, write(1, b"") + write(2, OPSET))
+
+
+def attribute(name: str, value: float | str | list[int]) -> bytes:
+    if isinstance(value, float):
+        kind, held = 1, bytes([2 << 3 | 5]) + struct.pack("<f", value)
+    elif isinstance(value, int):
+        kind, held = 2, write(3, value)
+    elif isinstance(value, str):
+        kind, held = 3, write(4, value.encode())
+    else:
+        kind, held = 7, b"".join(write(8, number) for number in value)
+    return write(1, name.encode()) + held + write(20, kind)
+
+
+def socket(name: str, shape: list[int | str]) -> bytes:
+    dims = [write(1, size) if isinstance(size, int) else write(2, size.encode()) for size in shape]
+    tensor = write(1, FLOAT) + write(2, b"".join(write(1, dim) for dim in dims))
+    return write(1, name.encode()) + write(2, write(1, tensor))
 
 
 def arcface(state_dict: Mapping[str, object]) -> bytes:
@@ -46,9 +70,9 @@ def arcface(state_dict: Mapping[str, object]) -> bytes:
     held = {name: np.asarray(tensor, dtype=np.float32) for name, tensor in state_dict.items()}
     make = Builder()
 
-    def norm(x: str, name: str) -> str:
+    def norm(x: str, name: str, to: str = "") -> str:
         parts = (make.weight(held[f"{name}.{p}"], f"{name}.{p}") for p in ("weight", "bias", *RUNNING))
-        return make.node("BatchNormalization", x, *parts, epsilon=1e-5, momentum=0.9)
+        return make.node("BatchNormalization", x, *parts, to=to, epsilon=1e-5, momentum=0.9)
 
     def conv(x: str, name: str, after: str, stride: int = 1) -> str:
         weight, (gain, shift) = held[f"{name}.weight"], affine(held, after)
@@ -74,12 +98,8 @@ def arcface(state_dict: Mapping[str, object]) -> bytes:
             stage, block = stage + 1, 0
     x = make.node("Flatten", norm(x, "bn2"), axis=1)
     fc = (make.weight(held[f"fc.{part}"], f"fc.{part}") for part in ("weight", "bias"))
-    x = norm(make.node("Gemm", x, *fc, alpha=1.0, beta=1.0, transB=1), "features")
-    make.nodes[-1].output[0] = "683"
-    return make.model(["None", 3, 112, 112], {"683": ["None", held["fc.bias"].shape[0]]})
-
-
-RUNNING = ("running_mean", "running_var")
+    out = norm(make.node("Gemm", x, *fc, alpha=1.0, beta=1.0, transB=1), "features", "683")
+    return make.model(["None", 3, 112, 112], {out: ["None", len(held["fc.bias"])]})
 
 
 def affine(held: Mapping[str, np.ndarray], name: str) -> tuple[np.ndarray, np.ndarray]:
@@ -153,8 +173,25 @@ def scrfd(seed: int = 0, width: int = 8, doubt: float = 5.0) -> bytes:
             else:
                 bias, spread = (2.5, 1.5) if kind == "reg" else (0.0, 3.0)
                 y = conv(levels[level], 2 * numbers, name=name, spread=spread, bias=bias)
-                y = make.node("Mul", y, make.weight(np.float32(0.9))) if kind == "reg" else y
+                y = make.node("Mul", y, make.weight(np.array(0.9, np.float32))) if kind == "reg" else y
             y = make.node("Transpose", y, perm=[0, 2, 3, 1])
             y = make.node("Reshape", y, make.weight(np.array([-1, numbers], np.int64)))
             outputs[y] = [2 * (640 // stride) ** 2, numbers]  # as in the file, though any size runs
     return make.model([1, 3, "?", "?"], outputs)
+
+
+def maker(build: Callable[[int], bytes], seed: int) -> Callable[[Path], None]:
+    """What writes a graph of a seed into a file."""
+
+    def make(path: Path) -> None:
+        path.write_bytes(build(seed))
+
+    return make
+
+
+MAKERS = {
+    "arcface/w600k_r50": maker(small_arcface, 1),
+    "arcface/glintr100": maker(small_arcface, 2),
+    "arcface/webface42m_r100": maker(small_arcface, 3),
+    "scrfd/10g_bnkps": maker(scrfd, 0),
+}
