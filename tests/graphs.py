@@ -1,4 +1,4 @@
-"""ONNX files as InsightFace publishes them, of seeded values: the same inputs, outputs, operators and names of weights."""
+"""ONNX files as InsightFace publishes them, with seeded values: its inputs, outputs, operators and names."""
 
 from __future__ import annotations
 

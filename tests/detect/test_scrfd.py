@@ -76,6 +76,7 @@ def test_channels_are_red_green_blue_from_minus_1_to_1():
 
 def test_a_point_is_where_it_is_at_every_size():
     """An anchor's own place, found at other sizes, stays in the middle of its pixels."""
+
     class Lone(torch.nn.Module):
         def forward(self, x: torch.Tensor) -> dict[str, torch.Tensor]:
             height, width = x.shape[2] // 32, x.shape[3] // 32
@@ -111,5 +112,5 @@ def test_no_image_has_no_face():
 
 
 def test_another_graph_is_no_scrfd():
-    with pytest.raises(UnsupportedCheckpointError, match=r"Not a graph of yunet, blazeface, scrfd: its outputs are 683"):
+    with pytest.raises(UnsupportedCheckpointError, match=r"of yunet, blazeface, scrfd: its outputs are 683"):
         build_onnx(graph(graphs.small_arcface()), detect.SYSTEMS)

@@ -1,8 +1,8 @@
 """What facenet-pytorch's MTCNN gives: ``python tests/record/mtcnn.py CHECKOUT``.
 
-Writes the layouts and the golden files of tests/detect/test_mtcnn.py: the three networks on seeded weights, and the whole
-detector, with the weights that are in CHECKOUT, on the shipped photos and on those that tests download. CHECKOUT is one
-of https://github.com/timesler/facenet-pytorch.
+Writes the layouts and the golden files of tests/detect/test_mtcnn.py: the three networks on seeded weights, and the
+whole detector, with the weights that are in CHECKOUT, on the shipped photos and on those that tests download. CHECKOUT
+is one of https://github.com/timesler/facenet-pytorch.
 """
 
 import os

@@ -1,7 +1,7 @@
 """What InsightFace's SCRFD gives with a seeded graph: ``python tests/record/scrfd.py SITE_PACKAGES``.
 
-Writes the golden file of tests/detect/test_scrfd.py. SITE_PACKAGES is a folder with the wheel insightface 2.1 and what it
-needs, such as lib/python3.11/site-packages of an environment of its own.
+Writes the golden file of tests/detect/test_scrfd.py. SITE_PACKAGES is a folder with the wheel insightface 2.1 and what
+it needs, such as lib/python3.11/site-packages of an environment of its own.
 """
 
 import sys
