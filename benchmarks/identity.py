@@ -80,7 +80,7 @@ def crowd(count: int) -> list:
                 0,
                 -1,
                 0,
-            ]  # cells that an anchor is right of the face
+            ]  # cells right of it
             out[level][anchors] = 0.6 + 0.3 * noise.rand(ANCHORS, 1).astype("float32")
             out[level + 3][anchors] = 20 / stride + beside
     return out
