@@ -13,12 +13,13 @@ FOLDER = host.model_folder("face_embedding")
 class LoadFaceEmbedder(io.ComfyNode):
     @classmethod
     def define_schema(cls) -> io.Schema:
+        names = dict.fromkeys(system.name for system in embed.SYSTEMS)  # one may have networks and graphs
         return io.Schema(
             node_id="LikenessLoadFaceEmbedder",
             display_name="Load Face Embedder",
             category="likeness/embed",
             description="Loads an identity network. A file of your own is recognised by its tensors.",
-            search_aliases=["face id", "identity", "insightface", *(system.name for system in embed.SYSTEMS)],
+            search_aliases=["face id", "identity", "insightface", *names],
             inputs=[
                 io.Combo.Input(
                     "model",
