@@ -75,10 +75,10 @@ def decode(out: Sequence[Tensor], size: Sequence[int], threshold: float) -> tupl
         cell = sure // ANCHORS
         columns = size[1] // stride
         centre = torch.stack([cell % columns, cell // columns], 1).float()
-        corners = box[sure].unflatten(1, (2, 2)) * torch.tensor([[-1.0], [1.0]])
+        corners = box[sure].reshape(-1, 2, 2) * torch.tensor([[-1.0], [1.0]])
         scores.append(score[sure, 0])
         boxes.append((centre[:, None] + corners).flatten(1) * stride)
-        points.append((centre[:, None] + kps[sure].unflatten(1, (5, 2))) * stride)
+        points.append((centre[:, None] + kps[sure].reshape(-1, 5, 2)) * stride)
     return torch.cat(scores), torch.cat(boxes), torch.cat(points)
 
 

@@ -62,7 +62,7 @@ def test_faces_without_points_cannot_be_embedded(nodes, base):
 
 def test_where_no_threshold_is_published_the_user_gives_one(pack, nodes):
     def who(*vector: float):
-        return pack.likeness.types.Embeddings(None, "arcface-1", torch.tensor([vector]))
+        return pack.likeness.types.Embeddings(None, "arcface-1", torch.tensor([vector]).float())
 
     compare = nodes["LikenessCompareFaces"].execute
     with pytest.raises(ValueError, match=r"published threshold, got arcface-1: set a threshold of your own"):
