@@ -115,14 +115,14 @@ def wheel(count: int) -> Peer:
 ROWS = (
     *(
         Race(
-            f"identity/arcface/{count}", f"{count} crops, 50 layers, engine auto", partial(embed, count),
+            f"identity/arcface/{count}", f"batch {count}, 50 layers, engine auto", partial(embed, count),
             "bare onnxruntime", partial(bare, count), 0.95,
         )
         for count in (1, 16)
     ),
     *(
         Race(
-            f"identity/scrfd/{count}", f"decode and NMS of {count} faces at {SIDE}", partial(decode, count),
+            f"identity/scrfd/{count}", f"decode and NMS at {SIDE}, faces: {count}", partial(decode, count),
             "insightface 2.1, the same arrays", partial(wheel, count), target,
         )
         for count, target in ((1, 2.0), (10, 2.0), (30, 2.0), (100, 1.3))
