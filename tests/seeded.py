@@ -17,12 +17,14 @@ from typing import Any
 from safetensors.torch import save_file
 
 import golden
+import graphs
 from likeness.manifest import Model, read_manifests
 from likeness.weights import join
 
 CACHE = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "likeness-tests/seeded"
 WORKFLOWS = sorted((Path(__file__).parents[1] / "workflows").glob("*.json"))
-MAKERS: dict[str, Callable[[Path], None]] = {}  # ids that no layout describes, such as graphs: what writes their file
+# What writes the file of ids that no layout describes.
+MAKERS: dict[str, Callable[[Path], None]] = {**graphs.MAKERS}
 
 
 def models() -> dict[str, Model]:

@@ -64,7 +64,8 @@ def test_a_node_with_a_broken_schema_is_dropped_and_logged(pack, caplog):
 
 def test_a_file_that_is_missing_names_the_choices(nodes):
     said = nodes["LikenessLoadFaceEmbedder"].validate_inputs("mine/x.pth")
-    assert "one of dlib_resnet/v1 or a file in models/face_embedding, got mine/x.pth" in said
+    assert "one of dlib_resnet/v1, arcface/" in said
+    assert " or a file in models/face_embedding, got mine/x.pth" in said
 
 
 def test_a_chosen_model_has_a_patcher_that_others_can_reach(pack, nodes, base):

@@ -1,5 +1,5 @@
 """Identity embedding: images and the faces in them in, one vector per face out."""
 
-from . import dlib_resnet
+from . import arcface, dlib_resnet, facenet
 
-SYSTEMS = (dlib_resnet.SYSTEM,)
+SYSTEMS = (dlib_resnet.SYSTEM, arcface.SYSTEM, arcface.ONNX_SYSTEM, facenet.SYSTEM)

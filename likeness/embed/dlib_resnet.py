@@ -8,17 +8,16 @@ Weights: CC0, as rebuilt from @vladmandic/face-api 1.7.15 (MIT); see models_mani
 
 from __future__ import annotations
 
-import torch
 from torch import Tensor, nn
 
 from .. import onnx
 from ..geometry import align
 from ..types import Embeddings, Faces
 from ..weights import OnnxSystem
+from .vectors import vectors
 
 TEMPLATE, CROP_SIZE = "dlib", 150  # pixels, square
 SIZE = 128  # of a vector
-BATCH = 32  # faces
 THRESHOLD = 0.6  # L2; source: dlib's dnn_face_recognition_ex.cpp
 
 
@@ -37,9 +36,8 @@ class DlibResNet(nn.Module):
         """
         crops, _ = align(image, faces, TEMPLATE, CROP_SIZE)
         x = crops.movedim(-1, 1) * 255
-        parts = [self.model(x[start : start + BATCH])["embedding"] for start in range(0, len(x), BATCH)]
-        vectors = torch.cat([torch.zeros(0, SIZE), *parts])
-        return Embeddings(faces, self.space, vectors, metric="l2", threshold=THRESHOLD)
+        found = vectors(lambda part: self.model(part)["embedding"], x, SIZE)
+        return Embeddings(faces, self.space, found, metric="l2", threshold=THRESHOLD)
 
 
 SYSTEM = OnnxSystem(name="dlib_resnet", keys=("rgb", "embedding"), network=DlibResNet)

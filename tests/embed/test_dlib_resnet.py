@@ -105,7 +105,7 @@ def test_the_network_sees_red_as_red_from_0_to_255():
 
         def forward(self, x: torch.Tensor) -> dict[str, torch.Tensor]:
             self.seen = x
-            return {"embedding": torch.zeros(len(x), 128)}
+            return {"embedding": torch.ones(len(x), 128)}
 
     network = embed.dlib_resnet.DlibResNet(Spy())
     red = torch.tensor([1.0, 0, 0]).expand(1, 200, 200, 3)

@@ -4,6 +4,8 @@ import pytest
 import torch
 
 import factories
+import graphs
+from headless import standalone
 
 
 @pytest.fixture
@@ -56,3 +58,46 @@ def test_faces_without_points_cannot_be_embedded(nodes, base):
     box = {"x": 10, "y": 10, "width": 50, "height": 50}
     with pytest.raises(ValueError, match="five points, got boxes only"):
         nodes["LikenessEmbedFaces"].execute(embedder, torch.zeros(1, 64, 64, 3), [[box]])
+
+
+def test_where_no_threshold_is_published_the_user_gives_one(pack, nodes):
+    def who(*vector: float):
+        return pack.likeness.types.Embeddings(None, "arcface-1", torch.tensor([vector]).float())
+
+    compare = nodes["LikenessCompareFaces"].execute
+    with pytest.raises(ValueError, match=r"published threshold, got arcface-1: set a threshold of your own"):
+        compare(who(1, 0), who(1, 1))
+    for threshold, same in ((0.7, True), (0.72, False)):
+        similarity, _, verdict, *_ = compare(who(1, 0), who(1, 1), threshold).args
+        assert similarity == pytest.approx(0.5**0.5)
+        assert verdict == same
+
+
+def test_a_threshold_of_ones_own_takes_the_place_of_the_published_one(nodes, identify):
+    a, b = (identify(factories.read_photo(name)) for name in factories.PHOTOS)
+    assert nodes["LikenessCompareFaces"].execute(a, b, 0.9).args[2]
+
+
+@pytest.mark.parametrize("count", [0, 1, 2])
+@pytest.mark.parametrize("frames", [1, 3])
+def test_a_file_of_ones_own_gives_each_face_of_each_frame_an_identity(nodes, base, count, frames):
+    folder = base / "models/face_embedding"
+    folder.mkdir(parents=True)
+    (folder / "mine.onnx").write_bytes(graphs.small_arcface())
+    standalone.start(base)
+    (detector,) = nodes["LikenessLoadFaceDetector"].execute("yunet/2023mar").args
+    (embedder,) = nodes["LikenessLoadFaceEmbedder"].execute("mine.onnx").args
+    image = factories.people(count).repeat(frames, 1, 1, 1)
+    faces = nodes["LikenessDetectFaces"].execute(detector, image, 0.7).args[0]
+    found = nodes["LikenessEmbedFaces"].execute(embedder, image, faces).args[0]
+    assert found.embedding.shape == (count * frames, 512)
+    assert found.space.startswith("arcface-")
+
+
+def test_a_graph_of_another_make_is_no_embedder(nodes, base):
+    folder = base / "models/face_embedding"
+    folder.mkdir(parents=True)
+    (folder / "mine.onnx").write_bytes(graphs.scrfd())
+    standalone.start(base)
+    with pytest.raises(ValueError, match=r"Not a graph of dlib_resnet, arcface: its outputs are"):
+        nodes["LikenessLoadFaceEmbedder"].execute("mine.onnx")
