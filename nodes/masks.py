@@ -48,7 +48,7 @@ class RefineMask(io.ComfyNode):
 
     @classmethod
     def execute(cls, mask, grow, feather, inside=1.0, steady=0.0, fill_holes=False) -> io.NodeOutput:
-        result = mask.float().cpu()
+        result = convert.mask(mask)
         if fill_holes:
             result = masks.fill_holes(result)
         result = masks.steady(masks.grow(result, grow), steady)

@@ -19,7 +19,7 @@ from ..likeness.paste import Blend, paste_
 from ..likeness.select import fill_missing
 from ..likeness.smooth import smooth_faces
 from ..likeness.value import cat
-from . import host
+from . import convert, host
 from .missing import missing_input
 from .tracks import describe
 
@@ -246,7 +246,7 @@ class PasteVideo(io.ComfyNode):
     ) -> io.NodeOutput:
         how = Blend(feather, blend == "change", blend == "multiband", color)
         edited = Reel(crops, len(alignment))
-        masks = None if mask is None else mask.float().cpu()
+        masks = None if mask is None else convert.mask(mask)
         if masks is not None and len(masks) not in (1, len(alignment)):
             raise ValueError(f"Expected 1 mask or {len(alignment)}, one per crop, got {len(masks)}.")
 

@@ -75,6 +75,20 @@ def test_pixels_that_are_no_numbers_are_refused(run):
             run(verb, broken, faces)
 
 
+def test_masks_that_are_no_numbers_are_refused(nodes, run):
+    image = factories.people(1)
+    faces, broken = run.find(image), torch.full((1, 512, 800), torch.nan)
+    crops, alignment = nodes["LikenessAlignFaces"].execute(image, faces, 64, "dlib").args
+    for call in (
+        lambda: nodes["LikenessRefineMask"].execute(broken, 1.0, 1.0),
+        lambda: nodes["LikenessDrawFaces"].execute(image, faces, True, True, True, mask=broken),
+        lambda: nodes["LikenessPasteFaces"].execute(image, crops, alignment, mask=broken[:, :64, :64]),
+        lambda: nodes["LikenessPasteFaces"].execute(image, crops, alignment, occlusion=broken),
+    ):
+        with pytest.raises(ValueError, match="got NaN or infinity in the image: look at the node that made the mask"):
+            call()
+
+
 def test_faces_of_another_picture_are_refused(run):
     image = factories.people(1)
     faces = run.find(image)

@@ -26,14 +26,15 @@ about = note(
 
 GRAPH = Graph(
     Column(clip, about),
-    Column(parts, (detector, embedder, parser)),
+    Column(parts, (detector, embedder)),
     Column(found, known),
     Column(tracked, summary),
-    Column(steady, parsed),
+    Column(steady),
+    Column(parser, parsed),
     Column(lips, drawn),
     Column(video, saved),
     frames={
-        "Find and identify": (detector, embedder, found, known),
+        "Find and identify": (parts, detector, embedder, found, known),
         "Track and steady": (tracked, summary, steady),
         "Mark the lips and draw": (parser, parsed, lips, drawn),
     },
