@@ -27,13 +27,8 @@ def model(path: Path, engine: str) -> Callable[[], object]:
 
     from likeness.onnx import Model, read
 
-    x, network = example(path), Model(read(path), engine)
-
-    def run() -> None:
-        with torch.inference_mode():
-            network(x)
-
-    return run
+    torch.set_grad_enabled(False)  # for good, as ComfyUI does around all of a workflow
+    return partial(Model(read(path), engine), example(path))
 
 
 def bare(path: Path) -> Peer:
