@@ -13,7 +13,7 @@ ROOT = Path(__file__).parents[1]
 IMPORT = """
 import asyncio, sys, time
 from headless import PACK, comfyui
-comfyui._load = lambda nodes: asyncio.sleep(0)
+comfyui._load_all = lambda nodes: asyncio.sleep(0)
 comfyui.start()
 import nodes
 begun = time.perf_counter()

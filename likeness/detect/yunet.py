@@ -69,8 +69,9 @@ def resize(image: Tensor, size: int) -> tuple[Tensor, Tensor]:
     height, width = image.shape[1:3]
     scale = size / max(height, width)
     h, w = max(1, round(height * scale)), max(1, round(width * scale))
-    small = interpolate(image.movedim(-1, 1), (h, w), mode="bilinear", antialias=True, align_corners=False)
-    return pad(small, (0, -w % STEP, 0, -h % STEP)), torch.tensor([width / w, height / h])
+    # What grows needs no antialiasing, which would give the same and take three times as long.
+    resized = interpolate(image.movedim(-1, 1), (h, w), mode="bilinear", antialias=scale < 1, align_corners=False)
+    return pad(resized, (0, -w % STEP, 0, -h % STEP)), torch.tensor([width / w, height / h])
 
 
 def decode(out: dict[str, Tensor], count: int, size: Sequence[int]) -> tuple[Tensor, Tensor, Tensor]:
