@@ -12,6 +12,7 @@ from playwright.sync_api import Page, sync_playwright
 from .server import fetch
 
 CHROMIUM = Path("/usr/bin/chromium")
+PATIENCE = 120  # seconds for a page to load; 3 on a machine that does nothing else
 QUIET = ("quic", "background-networking", "component-update", "sync", "gpu")
 OFFLINE = "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1"
 FLAGS = ("--no-sandbox", "--no-first-run", OFFLINE, *(f"--disable-{part}" for part in QUIET))
@@ -103,6 +104,8 @@ def chromium(address: str) -> Iterator[Canvas]:
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=[*FLAGS, *WEBGL])
         try:
-            yield Canvas(browser.new_page(viewport={"width": 1920, "height": 1080}), address)
+            page = browser.new_page(viewport={"width": 1920, "height": 1080})
+            page.set_default_timeout(PATIENCE * 1000)
+            yield Canvas(page, address)
         finally:
             browser.close()
