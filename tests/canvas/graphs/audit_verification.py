@@ -48,7 +48,7 @@ GRAPH = Graph(
     Column((scored, about), report),
     Column(compared, tar, groups),
     Column((), saved, by_group),
-    Column((), (figure, text)),
+    Column((), (figure, text), ()),
     frames={
         "Photos in pairs": (detector, embedder, scored, about, compared),
         "Scores of many pairs": (table, report, tar),
