@@ -5,6 +5,7 @@ from torch import nn
 from . import fan, mediapipe_face, mediapipe_mesh
 
 SYSTEMS = (mediapipe_mesh.ATTENTION, mediapipe_mesh.BASE, mediapipe_face.SYSTEM, fan.SYSTEM)
+METHODS = ("chatanything",)  # published, each a module here, without a network of its own
 
 
 def choose(network: nn.Module, **choices: str) -> None:
