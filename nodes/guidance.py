@@ -17,7 +17,7 @@ class DrawLandmarkGuidance(io.ComfyNode):
             node_id="LikenessDrawLandmarkGuidance",
             display_name="Draw Landmark Guidance",
             category="likeness/guidance",
-            description="Draws 68 white dots on black, as the face landmark ControlNet of Stable Diffusion 1.5 expects.",
+            description="Draws 68 white dots on black, as the face landmark ControlNet of SD 1.5 expects.",
             search_aliases=["chatanything", "face landmark controlnet", "control image", "68 landmarks", "dlib dots"],
             inputs=[
                 host.landmarks_input("From Find Landmarks: FAN's 68 points, or MediaPipe's mesh."),
@@ -133,11 +133,11 @@ class PickDetectable(io.ComfyNode):
         found = convert.to_faces(faces, image)
         check_image(image, found)
         index = chatanything.first_detectable(found, threshold, otherwise)
-        scores = chatanything.detectability(found).tolist()
-        lines = [f"{i} {score:.3f} {'yes' if score >= threshold else 'no'}" for i, score in enumerate(scores)]
+        scores, passed = chatanything.detectability(found), chatanything.is_detectable(found, threshold)
+        lines = [f"{i} {score:.3f} {'yes' if passed[i] else 'no'}" for i, score in enumerate(scores.tolist())]
         table = "\n".join(["image score detected", *lines])
         taken = found.images(index, index + 1)
-        return io.NodeOutput(image[index : index + 1], scores[index] >= threshold, scores[index], index, taken, table)
+        return io.NodeOutput(image[index : index + 1], bool(passed[index]), float(scores[index]), index, taken, table)
 
 
 NODES = (DrawLandmarkGuidance, RetrySchedule, PickDetectable)

@@ -1,8 +1,8 @@
 """ChatAnything: landmarks guide an image generator, and pictures in which no detector finds a face are made again.
 
 ChatAnything: Facetime Chat with LLM-Enhanced Personas, 2023. https://arxiv.org/abs/2311.06772
-Weights: none of its own. The guidance is for a public ControlNet of Stable Diffusion 1.5, Face-Landmark-ControlNet, whose
-terms are not stated. The authors' code has no licence: this is written from its description.
+Weights: none of its own. The guidance is for a public ControlNet of Stable Diffusion 1.5, Face-Landmark-ControlNet,
+whose terms are not stated. The authors' code has no licence: this is written from its description.
 """
 
 from __future__ import annotations
@@ -76,7 +76,7 @@ def draw_dots(landmarks: Landmarks, size: tuple[int, int] = (SIDE, SIDE), radius
     middle = torch.tensor([faces.image_size[1], faces.image_size[0]]) / 2
     places = (points(landmarks)[..., :2] + 0.5 - middle) * scale + torch.tensor([width, height]) / 2 - 0.5
     drawn = torch.zeros(faces.image_count, height, width, 3)
-    for index in faces.image_index.unique().tolist():
+    for index in sorted(set(faces.image_index.tolist())):
         sheet = Image.new("RGB", (width, height))
         pen = ImageDraw.Draw(sheet)
         for x, y in places[faces.image_index == index].flatten(0, 1).tolist():
@@ -88,6 +88,12 @@ def draw_dots(landmarks: Landmarks, size: tuple[int, int] = (SIDE, SIDE), radius
 def detectability(faces: Faces) -> Tensor:
     """(B,) the score of the surest face of each image, 0 where there is none."""
     return torch.zeros(faces.image_count).scatter_reduce(0, faces.image_index, faces.score, "amax")
+
+
+def is_detectable(faces: Faces, threshold: float) -> Tensor:
+    """(B,) bool, whether each image shows a face of at least this score."""
+    scores = detectability(faces)
+    return (scores >= threshold) & (scores > 0)
 
 
 def first_detectable(faces: Faces, threshold: float, otherwise: str = "error") -> int:
@@ -105,13 +111,13 @@ def first_detectable(faces: Faces, threshold: float, otherwise: str = "error") -
     scores = detectability(faces)
     if not len(scores):
         raise ValueError("Expected at least one candidate, got no images.")
-    passed = (scores >= threshold).nonzero().flatten()
+    passed = is_detectable(faces, threshold).nonzero().flatten()
     if len(passed):
         return int(passed[0])
     if otherwise == "error":
         which = name_images(list(range(len(scores))), len(scores))
         raise NoFaceError(
-            f"Expected a face of score {threshold:g} or more, got {float(scores.max()):.2f} at most in {which}: try the "
-            "next attempt of the schedule, lower the threshold, or set otherwise to surest."
+            f"Expected a face of score {threshold:g} or more, got {float(scores.max()):.2f} at most in {which}: try "
+            "the next attempt of the schedule, lower the threshold, or set otherwise to surest."
         )
     return int(scores.argmax()) if otherwise == "surest" else 0

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from likeness.landmark.canonical import canonical_face
+from likeness.landmark.canonical import IBUG68, canonical_face
 from likeness.landmark.procrustes import (
     FLIP,
     angles_to_rotation,
@@ -100,8 +100,7 @@ def test_other_landmarks_are_refused(scheme, count, size):
 @pytest.mark.parametrize("dimensions", [2, 3])
 def test_ibugs_points_show_where_a_head_turns(dimensions):
     """Without depth they take the canonical face's."""
-    turned = canonical_face().vertices[list(IBUG68)] @ angles_to_rotation(*ANGLES.T).mT * 20
-    points = (turned * FLIP + 300)[..., :dimensions]
+    points = turned(ANGLES).points[:, list(IBUG68), :dimensions]
     found = pose(Landmarks(faces(len(ANGLES)), "ibug68", points))
     angles = torch.stack([found.yaw, found.pitch, found.roll], -1)
     torch.testing.assert_close(angles, ANGLES, atol=0.1, rtol=0)
