@@ -47,7 +47,7 @@ def test_the_first_picture_with_a_face_is_taken(pack, nodes):
     assert (detected, number, len(whose), whose.image_count) == (True, 2, 2, 1)
     assert score == pytest.approx(0.9)
     assert table.splitlines() == ["image score detected", "0 0.000 no", "1 0.300 no", "2 0.900 yes"]
-    with pytest.raises(pack.likeness.types.NoFaceError, match="got 0.90 at most in images 0 to 2 of 3"):
+    with pytest.raises(pack.likeness.types.NoFaceError, match=r"got 0\.90 at most in images 0 to 2 of 3"):
         run(image, faces, 0.95)
     taken, detected, score, number, *_ = run(image, faces, 0.95, "first").args
     assert (detected, score, number) == (False, 0.0, 0)
