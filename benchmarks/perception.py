@@ -21,7 +21,7 @@ def fan_weights() -> dict:
 
     torch.manual_seed(0)
     tensors = FAN(STACKS, WIDTH).state_dict()
-    for name, tensor in tensors.items():
+    for tensor in tensors.values():
         if tensor.ndim > 1:
             torch.nn.init.normal_(tensor, std=(1 / tensor[0].numel()) ** 0.5)
     return tensors

@@ -6,7 +6,6 @@ The last says whether it compiles its network, as it does unless told not to.
 import sys
 
 import numpy
-import torch
 from face_alignment import FaceAlignment, LandmarksType, api
 from serve import serve
 

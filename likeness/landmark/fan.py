@@ -123,7 +123,7 @@ class FAN(nn.Module):
             place = part.place_whole(cells / CELLS) if self.decode == "reference" else part.place(cells / CELLS)
             if self.depth is not None:
                 z = self.depth(torch.cat([crops, dots(cells * (SIDE / CELLS)).to(crops)], 1)).float().cpu()
-                place = torch.cat([place, -z[..., None] * (part.side / SIDE)[:, None, None]], -1)
+                place = torch.cat([place, -z[..., None] * (part.side / SIDE).float()[:, None, None]], -1)
             points.append(place)
             scores.append(heatmaps.amax((2, 3)).clamp(0, 1))
         return Landmarks(faces, "ibug68", torch.cat(points), torch.cat(scores))

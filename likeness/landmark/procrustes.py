@@ -100,7 +100,8 @@ def sparse_frame(landmarks: Landmarks) -> Similarity:
     if points.shape[-1] == 3:
         return fit(model, points * FLIP, weights)
     seen = points * FLIP[:2]
-    pixels = seen.std(1).norm(dim=-1) / model[:, :2].std(0).norm()  # a centimetre
+    extents = [(points - points.mean(-2, keepdim=True)).norm(dim=(-2, -1)) for points in (seen, model[:, :2])]
+    pixels = extents[0] / extents[1]  # a centimetre
     depth = pixels[:, None] * model[:, 2]
     for _ in range(ROUNDS):
         found = fit(model, torch.cat([seen, depth[..., None]], -1), weights)

@@ -86,16 +86,20 @@ def test_pictures_of_any_size_are_taken(network, size):
     assert (found.image_count, found.image_size, found.kps) == (size[0], size[1:], None)
 
 
-def test_frames_give_together_what_they_give_alone_and_large_ones_are_shrunk(network, picture):
+def test_frames_give_together_what_they_give_alone(network, picture):
     frames = torch.cat([picture, picture.flip(1)])
     both = network.detect(frames, 0.9)
     for index in range(2):
         alone, part = network.detect(frames[index : index + 1], 0.9), both.images(index, index + 1)
         assert torch.equal(part.bbox, alone.bbox)
         assert part.id.tolist() == list(range(len(alone)))
-    twice = frames[:1].repeat_interleave(2, 1).repeat_interleave(2, 2)
-    found, small = network.detect(twice, 0.9, size=128), both.images(0, 1)
-    torch.testing.assert_close(found.bbox, small.bbox * 2 + 0.5, atol=0.05, rtol=1e-3)
+
+
+def test_a_large_picture_is_shrunk_and_a_small_one_is_not(picture):
+    large, ratio = prepare(picture[0], 64)
+    assert (tuple(large.shape), ratio.tolist()) == ((3, 48, 64), [2, 2])
+    small, ratio = prepare(picture[0], 4000)
+    assert (tuple(small.shape), ratio.tolist()) == ((3, 96, 128), [1, 1])
 
 
 def test_what_needs_five_points_says_so(network, picture):

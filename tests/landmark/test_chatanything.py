@@ -1,5 +1,7 @@
 """ChatAnything's dots against Pillow's own ellipses, its schedule number by number, and its gate."""
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 import torch
@@ -69,7 +71,7 @@ def test_the_strength_falls_from_a_face_and_rises_without_one_as_far_as_it_goes(
 def test_each_retry_puts_one_more_word_before_the_prompt():
     prompts = [attempt(k, True, "an owl", seed=5).prompt for k in range(8)]
     assert prompts[0] == "an owl"
-    for before, after in zip(prompts, prompts[1:], strict=False):
+    for before, after in pairwise(prompts):
         word, rest = after.split(", ", 1)
         assert (rest, word in WORDS) == (before, True)
     assert prompts == [attempt(k, False, "an owl", seed=5).prompt for k in range(8)]

@@ -70,7 +70,9 @@ def test_the_depths_are_the_authors(network):
 def test_from_picture_to_points_it_is_the_authors(network):
     """Cut, mirrored, averaged, decoded on whole pixels, dotted and given depth; ours is negative towards the viewer."""
     landmark.choose(network, flip="on", decode="reference")
-    x, y, z = network.landmarks(picture(), faces(FACES)).points.unbind(-1)
+    found = network.landmarks(picture(), faces(FACES)).points
+    assert found.dtype == torch.float32
+    x, y, z = found.unbind(-1)
     assert golden.difference(GOLDEN, "x", x) < 1e-6
     assert golden.difference(GOLDEN, "y", y) < 1e-6
     assert golden.difference(GOLDEN, "z", -z) < 5e-5
