@@ -1,7 +1,10 @@
 """Generators led by landmarks: the dots a control net is shown, what to try next, and which picture shows a face."""
 
+import math
+
 from comfy_api.latest import io
 
+from ..likeness.audit import detection_rate
 from ..likeness.geometry import check_image
 from ..likeness.landmark import chatanything
 from ..likeness.landmark.chatanything import LAST, OTHERWISE, RADIUS, SIDE
@@ -140,4 +143,46 @@ class PickDetectable(io.ComfyNode):
         return io.NodeOutput(image[index : index + 1], bool(passed[index]), float(scores[index]), index, taken, table)
 
 
-NODES = (DrawLandmarkGuidance, RetrySchedule, PickDetectable)
+class DetectionRate(io.ComfyNode):
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        return io.Schema(
+            node_id="LikenessDetectionRate",
+            display_name="Detection Rate Report",
+            category="likeness/guidance",
+            description="In which share of some pictures a detector finds a face, and of others beside them, with how "
+            "sure these numbers are.",
+            search_aliases=[
+                "chatanything",
+                "face detection rate",
+                "detectability",
+                "wilson interval",
+                "compare batches",
+            ],
+            inputs=[
+                host.Faces.Input("a", tooltip="What Detect Faces found in the first pictures."),
+                io.Float.Input(
+                    "threshold", default=0.7, min=0.0, max=1.0, step=0.01, tooltip="How sure a face must be to count."
+                ),
+                host.Faces.Input(
+                    "b", optional=True, tooltip="What the same detector found in other pictures, made with guidance."
+                ),
+                io.String.Input("name_a", default="without guidance", optional=True, tooltip="What a is called."),
+                io.String.Input("name_b", default="with guidance", optional=True, tooltip="What b is called."),
+            ],
+            outputs=[
+                host.Report.Output("report", tooltip="Rates, Wilson's intervals and the difference, for Save Report."),
+                io.Float.Output("rate_a", tooltip="The share of the first pictures, from 0 to 1."),
+                io.Float.Output("rate_b", tooltip="The share of the others; nan without them."),
+            ],
+        )
+
+    @classmethod
+    def execute(cls, a, threshold, b=None, name_a="without guidance", name_b="with guidance") -> io.NodeOutput:
+        if b is not None and name_a == name_b:
+            raise ValueError(f"Expected two names, got {name_a} twice: call one of them something else.")
+        made = detection_rate.report({name_a: a} if b is None else {name_a: a, name_b: b}, threshold)
+        return io.NodeOutput(made, *[*made.table["rate"].tolist(), math.nan][:2])
+
+
+NODES = (DrawLandmarkGuidance, RetrySchedule, PickDetectable, DetectionRate)

@@ -1,5 +1,7 @@
 """Draw Landmark Guidance, Landmark Retry Schedule and Pick Detectable on the stand-ins."""
 
+import math
+
 import pytest
 import torch
 
@@ -53,3 +55,15 @@ def test_the_first_picture_with_a_face_is_taken(pack, nodes):
     assert (detected, score, number) == (False, 0.0, 0)
     with pytest.raises(ValueError, match="3 images of 96 x 64 that the faces were found in, got 2"):
         run(image[:2], faces, 0.7)
+
+
+@pytest.mark.parametrize("count", [1, 2])
+def test_rates_of_one_batch_or_two(pack, nodes, count):
+    types, index = pack.likeness.types, torch.tensor([1, 2, 2])
+    faces = types.Faces((64, 96), 4, torch.tensor([0, 0, 1]), index, torch.zeros(3, 4), torch.tensor([0.3, 0.9, 0.8]))
+    nobody = types.Faces.empty((64, 96), 4)
+    report, a, b = nodes["LikenessDetectionRate"].execute(faces, 0.7, nobody if count == 2 else None).args
+    assert (a, b) == ((0.25, 0.0) if count == 2 else (0.25, pytest.approx(math.nan, nan_ok=True)))
+    assert len(report.table) == count
+    with pytest.raises(ValueError, match="Expected two names, got x twice"):
+        nodes["LikenessDetectionRate"].execute(faces, 0.7, nobody, "x", "x")
