@@ -15,6 +15,7 @@ from . import (
     embed,
     experiments,
     faces,
+    guidance,
     head3d,
     landmark,
     masks,
@@ -28,7 +29,7 @@ from . import (
     tracks,
 )
 
-TASKS = (faces, tracks, masks, streams, detect, landmark, parse, embed, reenact, swap, head3d, render)
+TASKS = (faces, tracks, masks, streams, detect, landmark, guidance, parse, embed, reenact, swap, head3d, render)
 TASKS += (audit, experiments, reports)
 
 

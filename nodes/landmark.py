@@ -1,4 +1,4 @@
-"""Landmark nodes: a mesh of points on each face, and where the head turns."""
+"""Landmark nodes: points on each face, and where the head turns."""
 
 import math
 from dataclasses import replace
@@ -27,9 +27,16 @@ class LoadFaceLandmarker(io.ComfyNode):
             node_id="LikenessLoadFaceLandmarker",
             display_name="Load Face Landmarker",
             category="likeness/landmark",
-            description="Loads a network that puts a mesh of points on a face. A file of your own is recognised by "
-            "its tensors.",
-            search_aliases=["face mesh", "mediapipe", "facial landmarks", "blendshapes", *NAMES],
+            description="Loads a network that puts points on a face. A file of your own is recognised by its tensors.",
+            search_aliases=[
+                "face mesh",
+                "mediapipe",
+                "facial landmarks",
+                "blendshapes",
+                "68 landmarks",
+                "face alignment",
+                *NAMES,
+            ],
             inputs=[
                 io.Combo.Input(
                     "model",
@@ -37,6 +44,24 @@ class LoadFaceLandmarker(io.ComfyNode):
                     tooltip="Published weights by name, or a file in models/face_landmark.",
                 ),
                 host.engine_input(),
+                io.Combo.Input(
+                    "flip",
+                    options=["auto", "on", "off"],
+                    default="auto",
+                    optional=True,
+                    advanced=True,
+                    tooltip="FAN only: on looks at the mirrored face, too, and takes the mean, which doubles the time; "
+                    "auto is on. Other models refuse a choice.",
+                ),
+                io.Combo.Input(
+                    "decode",
+                    options=["auto", "subpixel", "reference"],
+                    default="auto",
+                    optional=True,
+                    advanced=True,
+                    tooltip="FAN only: subpixel places points between pixels; reference on whole ones, exactly as the "
+                    "authors' code does; auto is subpixel. Other models refuse a choice.",
+                ),
             ],
             hidden=[io.Hidden.unique_id],
             outputs=[host.FaceLandmarker.Output("landmarker", tooltip="The network, for Find Landmarks.")],
@@ -48,8 +73,9 @@ class LoadFaceLandmarker(io.ComfyNode):
         return host.check_model(FOLDER, model, landmark.SYSTEMS)
 
     @classmethod
-    def execute(cls, model, engine="auto") -> io.NodeOutput:
+    def execute(cls, model, engine="auto", flip="auto", decode="auto") -> io.NodeOutput:
         loaded = host.load_model(FOLDER, model, landmark.SYSTEMS, engine)
+        landmark.choose(loaded.patcher.model, flip=flip, decode=decode)
         host.show(cls, loaded.engine)
         return io.NodeOutput(loaded)
 
@@ -61,8 +87,19 @@ class FindLandmarks(io.ComfyNode):
             node_id="LikenessFindLandmarks",
             display_name="Find Landmarks",
             category="likeness/landmark",
-            description="Puts a mesh of points on every face: eyes, irises, brows, lips, nose and outline, with depth.",
-            search_aliases=["face mesh", "mediapipe", "facial landmarks", "face points", "openpose face"],
+            description="Puts points on every face: eyes, brows, lips, nose and outline; a mesh with depth and irises, "
+            "or iBUG's 68.",
+            search_aliases=[
+                "face mesh",
+                "mediapipe",
+                "facial landmarks",
+                "face points",
+                "openpose face",
+                "68 landmarks",
+                "dlib",
+                "face alignment",
+                "fan",
+            ],
             inputs=[
                 host.FaceLandmarker.Input("landmarker", tooltip="From Load Face Landmarker."),
                 io.Image.Input("image", tooltip="The images that the faces were found in."),
@@ -72,7 +109,7 @@ class FindLandmarks(io.ComfyNode):
                 host.Landmarks.Output("landmarks", tooltip="The points of each face, in their order."),
                 host.FaceLandmarks.Output("face_landmarks", tooltip="The same for core's MediaPipe nodes."),
                 host.PoseKeypoint.Output("keypoints", tooltip="The same as OpenPose's 70 face points, to draw them."),
-                host.Faces.Output("faces", tooltip="The same faces, their five points taken from the mesh."),
+                host.Faces.Output("faces", tooltip="The same faces, their five points taken from the landmarks."),
             ],
         )
 
@@ -95,7 +132,7 @@ class EstimateHeadPose(io.ComfyNode):
             "(clockwise), in degrees.",
             search_aliases=["head pose", "yaw pitch roll", "head rotation", "face angle", "procrustes"],
             inputs=[
-                host.landmarks_input("MediaPipe's mesh, from Find Landmarks or from core's own node."),
+                host.landmarks_input("From Find Landmarks, or from core's own node."),
                 io.Int.Input(
                     "face", default=0, min=0, max=999, tooltip="Whose angles to give: its line in the table, from 0."
                 ),

@@ -14,7 +14,7 @@ ROOT = Path(__file__).parents[1]
 TASKS = {"detect": detect, "embed": embed, "landmark": landmark, "parse": parse, "reenact": reenact}
 TASKS |= {"head3d": head3d, "render": render, "swap": swap, "audit": audit}
 SYSTEMS = [(task, system.name) for task, module in TASKS.items() for system in module.SYSTEMS]
-SYSTEMS += [("audit", name) for name in audit.METHODS]
+SYSTEMS += [(task, name) for task, module in TASKS.items() for name in getattr(module, "METHODS", ())]
 HOSTS = {"comfy", "comfy_api", "comfy_execution", "comfy_extras", "execution", "folder_paths", "nodes", "server"}
 WITHOUT_NODES = {"fetch", "onnx"}
 WITHOUT_SYSTEMS = {
@@ -24,6 +24,7 @@ WITHOUT_SYSTEMS = {
     "convert3d",
     "experiments",
     "faces",
+    "guidance",
     "masks",
     "missing",
     "panel",

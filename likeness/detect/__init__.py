@@ -1,5 +1,5 @@
 """Face detection: images in, the faces in them out."""
 
-from . import blazeface, mtcnn, scrfd, yunet
+from . import blazeface, mtcnn, s3fd, scrfd, yunet
 
-SYSTEMS = (yunet.SYSTEM, blazeface.SYSTEM, scrfd.SYSTEM, mtcnn.SYSTEM)
+SYSTEMS = (yunet.SYSTEM, blazeface.SYSTEM, scrfd.SYSTEM, mtcnn.SYSTEM, s3fd.SYSTEM)

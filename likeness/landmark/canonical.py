@@ -45,6 +45,7 @@ LEFT_EYE, RIGHT_EYE = (LEFT_LID_LOWER + LEFT_LID_UPPER[-2:0:-1]), (RIGHT_LID_LOW
 INNER_LIP_LOWER, INNER_LIP_UPPER = LIPS_INNER[:11], (78, 191, 80, 81, 82, 13, 312, 311, 310, 415, 308)
 NOSE_BRIDGE, NOSE_WINGS = (168, 6, 197, 195, 5, 4, 1, 19, 94, 2), (48, 64, 98, 97, 2, 326, 327, 294, 278)
 NOSE_RIM = (48, 115, 220, 45, 4, 275, 440, 344, 278)
+NOSE_LINES = (NOSE_BRIDGE, NOSE_WINGS, NOSE_RIM)
 # The points nearest to ibug's 68: jaw (of even steps as there, not quite the same curve), brows, nose, eyes, lips.
 IBUG68: tuple[int, ...] = (127, 234, 93, 132, 58, 136, 150, 176, 152, 400, 379, 365, 288, 361, 323, 454, 356)
 IBUG68 += (70, 63, 105, 66, 107, 336, 296, 334, 293, 300, 168, 197, 5, 4, 98, 97, 2, 326, 327)

@@ -16,9 +16,11 @@ from torch import Tensor
 
 from ..types import HeadPose, Landmarks
 from ..value import Value
-from .canonical import MESH_POINTS, canonical_face
+from .canonical import IBUG68, MESH_POINTS, canonical_face
+from .ibug import JAW
 
 FLIP = torch.tensor([1.0, -1, -1])  # image to canonical frame and back
+ROUNDS = 100  # of fitting pose and depth by turns
 FIELD_OF_VIEW, NEAR = math.radians(63), 1.0  # source: mediapipe, face_geometry's default environment
 
 
@@ -87,13 +89,34 @@ def canonical_points(landmarks: Landmarks) -> Tensor:
     return landmarks.points[:, :MESH_POINTS] * FLIP
 
 
+def sparse_frame(landmarks: Landmarks) -> Similarity:
+    """Canonical centimetres to (x, -y, -z) pixels of each head, by the 51 of iBUG's 68 points that are inside the face.
+
+    The jaw's lie where the outline is seen, which moves as the head turns. Landmarks without depth take the canonical
+    face's, seen from far away: pose and depth are fitted by turns.
+    """
+    model = canonical_face().vertices[list(IBUG68[JAW:])]
+    points, weights = landmarks.points[:, JAW:], torch.ones(len(model))
+    if points.shape[-1] == 3:
+        return fit(model, points * FLIP, weights)
+    seen = points * FLIP[:2]
+    extents = [(points - points.mean(-2, keepdim=True)).norm(dim=(-2, -1)) for points in (seen, model[:, :2])]
+    pixels = extents[0] / extents[1]  # a centimetre
+    depth = pixels[:, None] * model[:, 2]
+    for _ in range(ROUNDS):
+        found = fit(model, torch.cat([seen, depth[..., None]], -1), weights)
+        depth = found.apply(model)[..., 2]
+    return found
+
+
 def pose(landmarks: Landmarks) -> HeadPose:
     """Where each head turns.
 
     Raises:
-        ValueError: The landmarks are not MediaPipe's, or have no depth.
+        ValueError: The landmarks are neither iBUG's nor MediaPipe's with depth.
     """
-    return HeadPose(landmarks.faces, *rotation_to_angles(head_frame(landmarks).rotation))
+    frame = sparse_frame(landmarks) if landmarks.scheme == "ibug68" else head_frame(landmarks)
+    return HeadPose(landmarks.faces, *rotation_to_angles(frame.rotation))
 
 
 def rotation_to_angles(rotation: Tensor) -> tuple[Tensor, Tensor, Tensor]:

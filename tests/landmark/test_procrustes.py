@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from likeness.landmark.canonical import canonical_face
+from likeness.landmark.canonical import IBUG68, canonical_face
 from likeness.landmark.procrustes import (
     FLIP,
     angles_to_rotation,
@@ -88,12 +88,27 @@ def test_a_head_before_the_camera_is_found_where_it_stands():
 
 
 @pytest.mark.parametrize(
-    ("scheme", "count", "size"), [("ibug68", 68, 3), ("mediapipe478", 478, 2)], ids=["other points", "no depth"]
+    ("scheme", "count", "size"),
+    [("insightface106", 106, 3), ("mediapipe478", 478, 2)],
+    ids=["other points", "no depth"],
 )
 def test_other_landmarks_are_refused(scheme, count, size):
     with pytest.raises(ValueError, match=f"Expected MediaPipe landmarks in three dimensions, got {scheme} in {size}"):
         pose(Landmarks(faces(1), scheme, torch.zeros(1, count, size)))
 
 
+@pytest.mark.parametrize("dimensions", [2, 3])
+def test_ibugs_points_show_where_a_head_turns(dimensions):
+    """Without depth they take the canonical face's."""
+    points = turned(ANGLES).points[:, list(IBUG68), :dimensions]
+    found = pose(Landmarks(faces(len(ANGLES)), "ibug68", points))
+    angles = torch.stack([found.yaw, found.pitch, found.roll], -1)
+    torch.testing.assert_close(angles, ANGLES, atol=0.1, rtol=0)
+    with_another_jaw = points.clone()
+    with_another_jaw[:, :17] += 40
+    assert torch.equal(pose(Landmarks(faces(len(ANGLES)), "ibug68", with_another_jaw)).yaw, found.yaw)
+
+
 def test_nobody_has_no_pose():
+    assert len(pose(Landmarks(faces(0), "ibug68", torch.zeros(0, 68, 2)))) == 0
     assert len(pose(Landmarks(faces(0), "mediapipe478", torch.zeros(0, 478, 3)))) == 0

@@ -1,0 +1,79 @@
+"""Systems that look at faces, beside their authors' packages, both with the same seeded weights."""
+
+import shutil
+import tempfile
+from collections.abc import Callable
+from functools import cache, partial
+from pathlib import Path
+
+from .per_frame import frame
+from .race import NotRunError, Peer, Race
+
+STACKS, WIDTH = 4, 256  # as the published FAN
+
+
+@cache
+def fan_weights() -> dict:
+    """A state dict of FAN: random, of activations that neither fade nor explode."""
+    import torch
+
+    from likeness.landmark.fan import FAN
+
+    torch.manual_seed(0)
+    tensors = FAN(STACKS, WIDTH).state_dict()
+    for tensor in tensors.values():
+        if tensor.ndim > 1:
+            torch.nn.init.normal_(tensor, std=(1 / tensor[0].numel()) ** 0.5)
+    return tensors
+
+
+def boxes(count: int):
+    """(N, 4) the astronaut's face, moved a little each time."""
+    import torch
+
+    return torch.tensor([[179.0, 63, 270, 174]]) + torch.arange(count)[:, None]
+
+
+def fan(count: int) -> Callable[[], object]:
+    import torch
+
+    from likeness import landmark
+    from likeness.types import Faces
+    from likeness.weights import build
+
+    image, network, index = frame(), build(fan_weights(), landmark.SYSTEMS), torch.arange(count)
+    faces = Faces((image.shape[1], image.shape[2]), 1, index, index * 0, boxes(count), torch.ones(count))
+
+    def run() -> None:
+        with torch.inference_mode():
+            network.landmarks(image, faces)
+
+    return run
+
+
+def face_alignment(count: int, compiled: str) -> Peer:
+    import numpy
+    import torch
+
+    if compiled == "on" and not shutil.which("g++"):
+        raise NotRunError("g++ is not installed, without which face-alignment does not compile")
+    folder = Path(tempfile.mkdtemp())
+    torch.save(fan_weights(), folder / "weights.pth")
+    numpy.save(folder / "picture.npy", (frame()[0] * 255).byte().numpy())
+    numpy.save(folder / "boxes.npy", boxes(count).double().numpy())
+    files = (str(folder / name) for name in ("weights.pth", "picture.npy", "boxes.npy"))
+    return Peer("face_alignment_fan.py", (*files, compiled), "face-alignment")
+
+
+ROWS = tuple(
+    Race(
+        f"perception/fan/{count}{'' if compiled == 'on' else '/eager'}",
+        f"68 landmarks of {count} face{'s' * (count > 1)}, flipped too",
+        partial(fan, count),
+        f"face-alignment 1.5.0, compile {compiled}",
+        partial(face_alignment, count, compiled),
+        target=0.95,
+    )
+    for count in (1, 16)
+    for compiled in ("on", "off")
+)
