@@ -10,9 +10,10 @@ import torch
 from scipy.optimize import linear_sum_assignment
 from torch import Tensor
 
-from .types import Embeddings, Faces, HeadPose, NoFaceError, PerFace, same_faces
+from .types import Embeddings, Faces, HeadPose, NoFaceError, same_faces
+from .value import Value
 
-P = TypeVar("P", bound=PerFace | Embeddings)
+V = TypeVar("V", bound=Value)
 
 ORDERS = (
     *("order", "size", "left", "right", "top", "bottom", "centre", "score", "similarity"),
@@ -116,8 +117,9 @@ def within(faces: Faces, pose: HeadPose | None, ranges: dict[str, Range]) -> Ten
             f"Expected the pose of these faces for a range of {', '.join(narrow)}, got none: connect "
             "head_pose of Estimate Head Pose."
         )
-    for name, (least, most) in narrow.items():
+    if pose is not None:
         same_faces(faces, pose)
+    for name, (least, most) in narrow.items():
         angle = getattr(pose, name)
         inside &= (angle >= least) & (angle <= most)
     return inside
@@ -187,12 +189,14 @@ def fill_missing(faces: Faces, missing: str) -> Faces:
     return replace(filled, image_index=images, score=torch.where(part > 0, 0, filled.score))
 
 
-def fill_missing_in(value: P, missing: str) -> P:
+def fill_missing_in(value: V, missing: str) -> V:
     """What is known about faces, and what stands in where an image has none; see ``fill_missing``."""
-    if value.faces is None:
+    faces: Faces | None = vars(value)["faces"]
+    if faces is None:
         return value
-    rows, ends, part, _ = _stand_ins(value.faces, missing)
-    return replace(value.select(rows).between(value.select(ends), part), faces=fill_missing(value.faces, missing))
+    rows, ends, part, _ = _stand_ins(faces, missing)
+    shown = vars(value.select(rows).between(value.select(ends), part))
+    return type(value)(**{**shown, "faces": fill_missing(faces, missing)})
 
 
 def shown_rows(faces: Faces, missing: str) -> tuple[Tensor, Tensor]:

@@ -13,6 +13,7 @@ import math
 from collections.abc import Iterator
 from dataclasses import replace
 from functools import cache
+from typing import Any
 
 import numpy as np
 import torch
@@ -124,7 +125,7 @@ def smooth_landmarks(landmarks: Landmarks, causal: bool = False, rate: float = 2
     """
     units = {"points": 1.0, "mesh": 1.0, "blendshapes": PERCENT}
     known = {name: getattr(landmarks, name) for name in units}
-    result = {
+    result: dict[str, Any] = {
         name: (_by_track(held.flatten(1) * units[name], landmarks.faces, causal, rate) / units[name]).reshape(
             held.shape
         )
