@@ -202,6 +202,24 @@ def cut(
     return squares
 
 
+def cut_mask(mask: Tensor, alignment: Alignment) -> Tensor:
+    """(N, S, S) what each crop shows of a mask of its image; nothing outside.
+
+    Args:
+        mask: (B, H, W) or (1, H, W) in [0, 1].
+        alignment: How the crops were cut.
+
+    Raises:
+        ValueError: The mask is not of these images.
+    """
+    faces = alignment.faces
+    expected, got = (faces.image_count, *faces.image_size), tuple(mask.shape)
+    if len(got) != 3 or got[1:] != expected[1:] or got[0] not in (1, expected[0]):
+        raise ValueError(f"Expected a mask of {expected}, one per image or one for all, got {got}: resize it first.")
+    index = faces.image_index if got[0] == expected[0] else torch.zeros_like(faces.image_index)
+    return cut(mask[..., None], index, alignment.matrix, alignment.size, border=False)[..., 0]
+
+
 def uncut(squares: Tensor, alignment: Alignment) -> Tensor:
     """(B, H, W) values of squares back where they were cut, 0 elsewhere; smoothed where they shrink.
 
