@@ -9,7 +9,7 @@ import factories
 import seeded
 from headless import standalone, workflow
 
-SHOWS = ("Preview", "Save", "LikenessSave")
+SHOWS = ("LikenessPick", "Preview", "Save", "LikenessSave")
 WORKFLOWS = sorted(Path(__file__).parents[1].glob("workflows/*.json"))
 
 

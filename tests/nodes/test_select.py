@@ -54,6 +54,50 @@ def swapped(image: torch.Tensor) -> torch.Tensor:
     return torch.nn.functional.pad(0.85 * small, (40, 10, 30, 5), value=0.3).movedim(1, -1)
 
 
+@pytest.mark.parametrize(("by", "ids"), [("left", ["astronaut"]), ("right", ["grace_hopper"])])
+def test_the_person_asked_for_is_kept_with_her_id(nodes, find, by, ids):
+    image = factories.people(2)
+    every = find(image)
+    kept, count = nodes["LikenessSelectFaces"].execute(every, by, 1).args
+    (row,) = (every.id == kept.id).nonzero().flatten().tolist()
+    assert count == 1
+    assert (kept.bbox[0, 0] < 400) == (ids == ["astronaut"])
+    assert torch.equal(every.bbox[row], kept.bbox[0])
+
+
+@pytest.mark.parametrize("count", [0, 1])
+def test_who_is_alone_or_nobody_stays(nodes, find, count):
+    faces = find(factories.people(count))
+    assert nodes["LikenessSelectFaces"].execute(faces, "size", 1).args[1] == count
+
+
+def test_the_person_of_a_photo_is_found_in_every_frame_of_a_video(nodes, find, embed):
+    both, photo = factories.people(2), factories.read_photo("grace_hopper")
+    video = torch.cat([both, both.flip(2), torch.zeros_like(both)])
+    faces, reference = find(video), embed(photo, find(photo))
+    kept, count = (
+        nodes["LikenessSelectFaces"]
+        .execute(faces, "similarity", 1, embeddings=embed(video, faces), reference=reference)
+        .args
+    )
+    assert (kept.image_index.tolist(), count) == ([0, 1], 2)
+    assert (kept.bbox[:, 0] > 400).tolist() == [True, False]
+
+
+def test_a_stranger_is_not_kept_when_only_the_same_person_will_do(pack, nodes, find, embed):
+    alone, photo = factories.people(1), factories.read_photo("grace_hopper")
+    faces, reference = find(alone), embed(photo, find(photo))
+    given = {"embeddings": embed(alone, faces), "reference": reference, "same_person": True}
+    assert nodes["LikenessSelectFaces"].execute(faces, "size", 1, **given).args[1] == 0
+    with pytest.raises(pack.likeness.types.NoFaceError, match="none in the image"):
+        nodes["LikenessSelectFaces"].execute(faces, "size", 1, **given, missing="error")
+
+
+def test_similarity_needs_embeddings(nodes, find):
+    with pytest.raises(ValueError, match="embeddings and a reference, got none: connect Embed Faces to both"):
+        nodes["LikenessSelectFaces"].execute(find(factories.people(2)), "similarity", 1)
+
+
 @pytest.mark.parametrize(("by", "left"), [("sharpness", False), ("frontal", False)])
 def test_the_sharpest_and_the_one_who_looks_here_are_kept(nodes, find, select, by, left):
     image = factories.read_photo("two_people")
