@@ -11,6 +11,7 @@ from playwright.sync_api import Page, sync_playwright
 
 from .server import fetch
 
+PATIENCE = 180_000  # milliseconds: a busy machine takes a minute to load the page
 CHROMIUM = Path("/usr/bin/chromium")
 QUIET = ("quic", "background-networking", "component-update", "sync", "gpu")
 OFFLINE = "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1"
@@ -103,6 +104,8 @@ def chromium(address: str) -> Iterator[Canvas]:
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=[*FLAGS, *WEBGL])
         try:
-            yield Canvas(browser.new_page(viewport={"width": 1920, "height": 1080}), address)
+            page = browser.new_page(viewport={"width": 1920, "height": 1080})
+            page.set_default_timeout(PATIENCE)
+            yield Canvas(page, address)
         finally:
             browser.close()
