@@ -68,7 +68,7 @@ def hopper(people: list[dict]) -> list[bool]:
     for person in people:
         with Image.open(io.BytesIO(base64.b64decode(person["picture"].split(",")[1]))) as picture:
             light.append(np.asarray(picture).mean())
-    return [one == min(light) for one in light]
+    return [bool(one == min(light)) for one in light]
 
 
 def faces(page):
