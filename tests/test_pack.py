@@ -27,6 +27,7 @@ WITHOUT_SYSTEMS = {
     "masks",
     "missing",
     "panel",
+    "people",
     "reports",
     "streams",
     "tracks",
