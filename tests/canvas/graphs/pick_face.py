@@ -20,7 +20,7 @@ found = Node("LikenessDetectFaces", detector=detector["detector"], image=photo["
 known = Node("LikenessEmbedFaces", embedder=embedder["embedder"], image=photo["IMAGE"], faces=found["faces"])
 picked = Node(
     "LikenessPickFaces",
-    "",
+    "Click a face",
     (360, 330),
     image=photo["IMAGE"],
     faces=found["faces"],
