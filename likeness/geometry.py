@@ -35,8 +35,17 @@ TEMPLATES = {
         [[38.2946, 51.6963], [73.5318, 51.5014], [56.0252, 71.7366], [41.5493, 92.3655], [70.7299, 92.2041]]
     ),
     "dlib": ((DLIB_MEAN + 0.25) / 1.5) * 112 - 0.5,  # with its padding of 0.25
-    "ffhq": (FFHQ_512 + 0.5) / 512 * 112 - 0.5,  # wider: the whole head
+    "ffhq": (FFHQ_512 + 0.5) / 512 * 112 - 0.5,  # wider: the face with hair
+    # 2.3 times the extent of the mean face's landmarks from brow to chin, an eighth up. Source of the numbers:
+    # LivePortrait, src/config/crop_config.py; the mean face is MediaPipe's.
+    "liveportrait": torch.tensor(
+        [[45.5633, 54.4379], [65.4367, 54.4379], [55.5, 64.2054], [47.7766, 76.4042], [63.2234, 76.4042]]
+    ),
 }
+TEMPLATES["head"] = (TEMPLATES["ffhq"] - torch.tensor([55.5, 52.1])) * 0.6 + torch.tensor([55.5, 50.0])  # all of it
+FREE = "free"  # upright, around the box
+CROPS = (*TEMPLATES, FREE)
+PADDING = ("black", "edge", "mirror")  # what a crop shows outside its photo
 COARSEST = 4  # samples a side for each pixel; a square that shrinks more is cut from a smaller photo
 ROUNDING = 1e-3  # pixels; a crop cut on whole pixels keeps its border
 
@@ -91,34 +100,72 @@ def move(matrix: Tensor, points: Tensor) -> Tensor:
     return points @ matrix[:, :, :2].mT + matrix[:, None, :, 2]
 
 
-def align(image: Tensor, faces: Faces, template: str, size: int, mode: str = "bilinear") -> tuple[Tensor, Alignment]:
-    """Cut each face so that its five points lie on a template.
+def align(
+    image: Tensor,
+    faces: Faces,
+    template: str,
+    size: int,
+    mode: str = "bilinear",
+    padding: str = "black",
+    margin: float = 0.0,
+) -> tuple[Tensor, Alignment]:
+    """Cut each face so that its five points lie on a template, or its box in the middle.
 
     Args:
         image: (B, H, W, C) in [0, 1].
         faces: The faces in these B images, with five points.
-        template: A key of ``TEMPLATES``.
+        template: One of ``CROPS``; "free" needs no points.
         size: Side of a crop, pixels.
         mode: "bilinear", as networks were trained on, or "bicubic", which loses less when the crop is pasted back.
+        padding: One of ``PADDING``: outside the photo black, its border's pixels, or its mirror image.
+        margin: How much more to show on each side, as a share of the crop that the template gives; negative: less.
 
     Returns:
-        (N, size, size, C) crops, black outside the photo, and how they were cut.
+        (N, size, size, C) crops and how they were cut.
 
     Raises:
-        ValueError: The faces have no points, or belong to other images.
+        ValueError: The faces have no points or no extent, or belong to other images.
     """
     check_image(image, faces)
-    if faces.kps is None:
+    if padding not in PADDING:
+        raise ValueError(f"Expected a padding among {', '.join(PADDING)}, got {padding}.")
+    alignment = Alignment(faces, _crop_matrices(faces, template, size, margin), template, size)
+    border = padding == "edge"
+    squares = cut(image, faces.image_index, alignment.matrix, size, border, mode, mirror=padding == "mirror")
+    return squares, alignment
+
+
+def _crop_matrices(faces: Faces, template: str, size: int, margin: float) -> Tensor:
+    if template == FREE:
+        corner, far = faces.bbox[:, None, :2], faces.bbox[:, None, 2:]
+        half = (far - corner).amax(-1, keepdim=True) / 2
+        points = torch.cat([(corner + far) / 2 - half, (corner + far) / 2 + half], 1) - 0.5  # as bbox_to_kps
+        wanted = torch.tensor([[-0.5, -0.5], [size - 0.5, size - 0.5]])
+    elif faces.kps is None:
         raise ValueError(
             "Expected faces with five points, got boxes only: use a detector that gives points, "
-            "or Faces from Boxes for upright faces."
+            "or Faces from Boxes for upright faces, or the template free."
         )
-    alignment = Alignment(faces, similarity_fit(faces.kps, template_points(template, size)), template, size)
-    return cut(image, faces.image_index, alignment.matrix, size, border=False, mode=mode), alignment
+    else:
+        points, wanted = faces.kps, template_points(template, size)
+    flat = torch.where((points.amax(1) - points.amin(1)).amax(-1) <= 0)[0].tolist()
+    if flat:
+        raise ValueError(
+            f"Expected faces of some size, got one whose points are all in one place, in image "
+            f"{int(faces.image_index[flat[0]])} (counted from 0): leave it out with Select Faces."
+        )
+    middle = (size - 1) / 2
+    return similarity_fit(points, (wanted - middle) / (1 + 2 * margin) + middle)
 
 
 def cut(
-    image: Tensor, image_index: Tensor, matrix: Tensor, size: int, border: bool = True, mode: str = "bilinear"
+    image: Tensor,
+    image_index: Tensor,
+    matrix: Tensor,
+    size: int,
+    border: bool = True,
+    mode: str = "bilinear",
+    mirror: bool = False,
 ) -> Tensor:
     """Cut a square for each similarity, smoothed where it shrinks.
 
@@ -129,6 +176,7 @@ def cut(
         size: Side of a square, pixels.
         border: Whether the photo's border goes on outside it; else it is black there.
         mode: "bilinear" or "bicubic".
+        mirror: Whether the photo goes on outside as its mirror image, whatever ``border`` says.
 
     Returns:
         (N, size, size, C) squares.
@@ -141,14 +189,35 @@ def cut(
         finer = math.ceil(scale / shrink - ROUNDING) or 1  # samples a side of each pixel
         pixels = (_pixels(0, 0, size * finer, size * finer) + 0.5) / finer - 0.5
         points = transform(inverse, pixels)
-        if border:
+        if mirror:
+            points = _fold(points, points.new_tensor([width - 1, height - 1]))
+        elif border:
             points = torch.stack([points[..., 0].clamp(0, width - 1), points[..., 1].clamp(0, height - 1)], -1)
         x1, y1, x2, y2 = _region(points, (height, width))
         if x1 < x2 and y1 < y2:
             region = _shrink(image[index, y1:y2, x1:x2], shrink)
-            fine = sample(region, (points - torch.tensor([x1, y1]) + 0.5) / shrink - 0.5, mode)
+            outside = "border" if border or mirror else "zeros"  # cubic reads a pixel more
+            fine = sample(region, (points - torch.tensor([x1, y1]) + 0.5) / shrink - 0.5, mode, outside)
             square.copy_(fine.reshape(size, finer, size, finer, -1).mean((1, 3)))
     return squares
+
+
+def cut_mask(mask: Tensor, alignment: Alignment) -> Tensor:
+    """(N, S, S) what each crop shows of a mask of its image; nothing outside.
+
+    Args:
+        mask: (B, H, W) or (1, H, W) in [0, 1].
+        alignment: How the crops were cut.
+
+    Raises:
+        ValueError: The mask is not of these images.
+    """
+    faces = alignment.faces
+    expected, got = (faces.image_count, *faces.image_size), tuple(mask.shape)
+    if len(got) != 3 or got[1:] != expected[1:] or got[0] not in (1, expected[0]):
+        raise ValueError(f"Expected a mask of {expected}, one per image or one for all, got {got}: resize it first.")
+    index = faces.image_index if got[0] == expected[0] else torch.zeros_like(faces.image_index)
+    return cut(mask[..., None], index, alignment.matrix, alignment.size, border=False)[..., 0]
 
 
 def uncut(squares: Tensor, alignment: Alignment) -> Tensor:
@@ -185,6 +254,12 @@ def uncut(squares: Tensor, alignment: Alignment) -> Tensor:
         region = values[index, y1:y2, x1:x2]
         region.copy_(torch.maximum(region, found.reshape(y2 - y1, finer, x2 - x1, finer).mean((1, 3))))
     return values
+
+
+def _fold(points: Tensor, last: Tensor) -> Tensor:
+    """Points as a mirror on the first and the ``last`` pixel's centre shows them, as often as it takes."""
+    last = last.clamp(min=1e-6)
+    return last - ((points % (2 * last)) - last).abs()
 
 
 def check_image(image: Tensor, faces: Faces) -> None:

@@ -1,4 +1,4 @@
-"""Masks that grow, shrink, soften and hold still, all by signed distance.
+"""Masks that are united, grow, shrink, soften and hold still, all by signed distance.
 
 A mask is (B, H, W) in [0, 1]; its edge is where it passes 0.5. Distances are Euclidean, in pixels, and measured only
 around the mask, so a small face in a large photo costs little.
@@ -17,6 +17,22 @@ from torch.nn.functional import pad
 Box = tuple[slice, slice]
 
 STEADY_REACH = 24.0  # pixels; an edge that jumps further is another edge
+
+
+def unite(mask: Tensor, other: Tensor) -> Tensor:
+    """What either of two masks holds.
+
+    Args:
+        mask: (B, H, W) in [0, 1].
+        other: (B, H, W) in [0, 1]; one of either may go with all of the other.
+
+    Raises:
+        ValueError: They are not of the same pictures.
+    """
+    if mask.shape[1:] != other.shape[1:] or (len(mask) != len(other) and 1 not in (len(mask), len(other))):
+        expected, got = tuple(mask.shape), tuple(other.shape)
+        raise ValueError(f"Expected a mask of {expected} to unite, one per frame or one for all, got {got}: resize it.")
+    return torch.maximum(mask, other)
 
 
 def grow(mask: Tensor, pixels: float) -> Tensor:

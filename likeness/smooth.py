@@ -13,6 +13,7 @@ import math
 from collections.abc import Iterator
 from dataclasses import replace
 from functools import cache
+from typing import Any
 
 import numpy as np
 import torch
@@ -21,7 +22,8 @@ from scipy.linalg import solveh_banded
 from scipy.ndimage import gaussian_filter1d, minimum_filter1d
 from torch import Tensor
 
-from .types import Faces
+from .landmark.procrustes import camera_matrix
+from .types import Faces, Landmarks
 
 Array = NDArray[np.float64]
 
@@ -30,6 +32,7 @@ STRENGTHS = (0.0, *(10.0**power for power in range(9)))  # weakest first; 0 keep
 AGREEMENT = 4.0  # deviations; 3 lets noise through now and then, 5 begins to flatten a nod
 CAUTION, BLEND = 5, 2.0  # frames: how far a weak strength reaches, and how softly strengths change
 UNSEEN = 1e-6  # weight of a frame without a measurement; not 0, for one system has to be solvable
+PERCENT = 100.0  # in which blendshapes are as large as pixels, for the causal filter's speed
 IMPULSE = 401  # frames, over which a strength's answer to noise is measured
 
 
@@ -62,7 +65,7 @@ def smooth(track: Tensor, score: Tensor | None = None) -> Tensor:
     return torch.from_numpy(filled).reshape(track.shape).to(track)
 
 
-def smooth_causal(track: Tensor, rate: float, cutoff: float = 1.0, speed: float = 0.01) -> Tensor:
+def smooth_causal(track: Tensor, rate: float, cutoff: float = 1.0, speed: float = 0.02) -> Tensor:
     """A steadier track where each frame knows only those before it: the 1 Euro filter.
 
     Args:
@@ -98,19 +101,53 @@ def smooth_faces(faces: Faces, causal: bool = False, rate: float = 25.0) -> Face
     Raises:
         ValueError: The faces have no tracks.
     """
-    if faces.track is None:
-        raise ValueError("Expected tracked faces, got faces without tracks: connect Track Faces first.")
     centred = torch.cat([(faces.bbox[:, :2] + faces.bbox[:, 2:]) / 2, faces.bbox[:, 2:] - faces.bbox[:, :2]], 1)
     points = faces.kps if faces.kps is not None else faces.bbox.new_zeros(len(faces), 0, 2)
-    columns = torch.cat([centred, points.flatten(1)], 1)
-    result = columns.clone()
-    for rows in _pieces(faces.track, faces.image_index):
-        piece = columns[rows]
-        result[rows] = smooth_causal(piece, rate) if causal else smooth(piece, faces.score[rows])
+    result = _by_track(torch.cat([centred, points.flatten(1)], 1), faces, causal, rate)
     half = result[:, 2:4] / 2
     bbox = torch.cat([result[:, :2] - half, result[:, :2] + half], 1)
     kps = None if faces.kps is None else result[:, 4:].reshape(faces.kps.shape)
     return replace(faces, bbox=bbox, kps=kps)
+
+
+def smooth_landmarks(landmarks: Landmarks, causal: bool = False, rate: float = 25.0) -> Landmarks:
+    """The same landmarks, steady over the frames of each track, as ``smooth_faces`` does it; their faces stay.
+
+    Points, the upright mesh and blendshapes are smoothed; the matrix is that of the smooth points.
+
+    Args:
+        landmarks: Of faces with tracks.
+        causal: Each frame knows only those before it.
+        rate: Frames a second, for the causal filter.
+
+    Raises:
+        ValueError: The faces have no tracks.
+    """
+    units = {"points": 1.0, "mesh": 1.0, "blendshapes": PERCENT}
+    known = {name: getattr(landmarks, name) for name in units}
+    result: dict[str, Any] = {
+        name: (_by_track(held.flatten(1) * units[name], landmarks.faces, causal, rate) / units[name]).reshape(
+            held.shape
+        )
+        for name, held in known.items()
+        if held is not None
+    }
+    if landmarks.blendshapes is not None:
+        result["blendshapes"] = result["blendshapes"].clamp(0, 1)
+    if landmarks.matrix is not None:
+        result["matrix"] = camera_matrix(result["points"], landmarks.faces.image_size)
+    return replace(landmarks, **result)
+
+
+def _by_track(columns: Tensor, faces: Faces, causal: bool, rate: float) -> Tensor:
+    """(N, D) columns, each smoothed over the frames of each track."""
+    if faces.track is None:
+        raise ValueError("Expected tracked faces, got faces without tracks: connect Track Faces first.")
+    result = columns.clone()
+    for rows in _pieces(faces.track, faces.image_index):
+        piece = columns[rows]
+        result[rows] = smooth_causal(piece, rate) if causal else smooth(piece, faces.score[rows])
+    return result
 
 
 def _pieces(track: Tensor, image_index: Tensor) -> Iterator[Tensor]:

@@ -23,19 +23,21 @@ from .types import Embeddings, Faces
 Array = NDArray[np.float64]
 
 REACH = 0.7  # how far a face may be from where it is expected, in its own sides; grows while it is not seen
-IDENTITY_SLACK = 1.5  # of the threshold: what a face that is where it should be may differ, blurred or in profile
+IDENTITY_SLACK = 1.3  # of the threshold: what a face that is where it should be may differ, blurred or in profile
+MOMENT = 3  # frames; so long somebody may be nobody's like, blurred, and is still who stands there next
 VELOCITY, APPEARANCE = 0.5, 0.1  # how fast a track learns its speed and its looks
 FORBIDDEN = 1e6
 THUMBNAIL = 16  # side, pixels
 CUT = 0.09  # mean absolute change between two thumbnails that makes a cut, where the shot before was calmer
 
 
-@dataclass
+@dataclass(eq=False)
 class Follower:
     """A track while it is being followed."""
 
-    number: int
-    last: int  # frame where it was last seen
+    rows: list[int]
+    first: int  # frame where it was first seen
+    last: int  # and last
     box: Array  # centre x, y, width, height, pixels
     velocity: Array  # of the box, per frame
     identity: Array | None  # unit vector
@@ -77,7 +79,6 @@ def track(faces: Faces, embeddings: Embeddings | None = None, cuts: Sequence[int
     """
     if embeddings is not None and len(embeddings) != len(faces):
         raise ValueError(f"Expected an embedding for each of {len(faces)} faces, got {len(embeddings)}.")
-    numbers = torch.full((len(faces),), -1, dtype=torch.int64)
     boxes = _centred(faces.bbox)
     identities = None if embeddings is None else embeddings.normed_embedding.double().cpu().numpy()
     threshold = 1.0 if embeddings is None else _threshold(embeddings)
@@ -88,14 +89,18 @@ def track(faces: Faces, embeddings: Embeddings | None = None, cuts: Sequence[int
         if frame == starts[0]:
             begin = starts.pop(0)
         seen = None if identities is None else identities[rows]
-        for row, follower in zip(rows, _assign(followed, boxes[rows], seen, frame, begin, threshold), strict=True):
+        assigned = _assign(followed, boxes[rows], seen, frame, begin, threshold)
+        for row, follower in zip(rows.tolist(), assigned, strict=True):
             looks = None if identities is None else identities[row]
             if follower is None:
-                follower = Follower(len(followed), frame, boxes[row], np.zeros(4), looks)
-                followed.append(follower)
-            else:
-                _learn(follower, boxes[row], looks, frame, begin)
-            numbers[row] = follower.number
+                followed.append(Follower([row], frame, frame, boxes[row], np.zeros(4), looks))
+                continue
+            if looks is not None:
+                _take_over(followed, follower, boxes[row], frame, begin, threshold)
+            _learn(follower, row, boxes[row], looks, frame, begin)
+    numbers = torch.zeros(len(faces), dtype=torch.int64)
+    for number, follower in enumerate(sorted(followed, key=lambda one: one.rows[0])):
+        numbers[follower.rows] = number
     return _bridge(replace(faces, track=numbers), cuts, bridge)
 
 
@@ -126,18 +131,15 @@ def _assign(
     """For each face of a frame the track it continues, or None."""
     cost = np.full((len(boxes), len(followed)), FORBIDDEN)
     for column, follower in enumerate(followed):
-        expected, gap = follower.expected(frame), frame - follower.last
-        side = np.sqrt(expected[2] * expected[3])
-        away = np.hypot(*(boxes[:, :2] - expected[:2]).T) / side
-        growth = np.abs(np.log(np.sqrt(boxes[:, 2] * boxes[:, 3]) / side))
-        near = (away < REACH * min(1 + 0.2 * (gap - 1), 2)) & (growth < np.log(1.8)) & (follower.last >= begin)
-        motion = away + growth
+        near, motion, gap = *_nearness(follower, boxes, frame, begin), frame - follower.last
         if identities is None or follower.identity is None:
             cost[:, column] = np.where(near, motion + 0.02 * gap, FORBIDDEN)
             continue
         apart = np.linalg.norm(identities - follower.identity, axis=-1) / threshold
-        allowed = (near & (apart < IDENTITY_SLACK)) | (apart < 1)
-        cost[:, column] = np.where(allowed, apart + 0.3 * np.where(near, motion, 1 + REACH), FORBIDDEN)
+        slack = 1 + (IDENTITY_SLACK - 1) / gap
+        # Who is like nobody is told by motion alone.
+        known = apart + 0.3 * np.where(near, motion, 1 + REACH)
+        cost[:, column] = np.where(apart < 1, known, np.where(near & (apart < slack), 1.5 + motion, FORBIDDEN))
     found: list[Follower | None] = [None] * len(boxes)
     for row, column in zip(*linear_sum_assignment(cost), strict=True):
         if cost[row, column] < FORBIDDEN:
@@ -145,13 +147,38 @@ def _assign(
     return found
 
 
-def _learn(follower: Follower, box: Array, identity: Array | None, frame: int, begin: int) -> None:
+def _nearness(follower: Follower, boxes: Array, frame: int, begin: int) -> tuple[NDArray[np.bool_], Array]:
+    """For each box whether the track can have got there, and how far it is from where it is expected, in its sides."""
+    expected, gap = follower.expected(frame), frame - follower.last
+    side = np.sqrt(expected[2] * expected[3])
+    away = np.hypot(*(boxes[:, :2] - expected[:2]).T) / side
+    growth = np.abs(np.log(np.sqrt(boxes[:, 2] * boxes[:, 3]) / side))
+    near = (away < REACH * min(1 + 0.2 * (gap - 1), 2)) & (growth < np.log(1.8)) & (follower.last >= begin)
+    return near, away + growth
+
+
+def _take_over(
+    followed: list[Follower], follower: Follower, box: Array, frame: int, begin: int, threshold: float
+) -> None:
+    """Give a track back what was taken for somebody else for a moment, before its person was seen clearly again."""
+    for other in [one for one in followed if follower.last < one.first and one.last < frame]:
+        near, _ = _nearness(other, box[None], frame, begin)
+        if other.identity is None or follower.identity is None:
+            continue
+        alike = np.linalg.norm(other.identity - follower.identity) < IDENTITY_SLACK * threshold
+        if near[0] and (len(other.rows) <= MOMENT or alike):
+            follower.rows += other.rows
+            followed.remove(other)
+
+
+def _learn(follower: Follower, row: int, box: Array, identity: Array | None, frame: int, begin: int) -> None:
     gap = frame - follower.last
     if follower.last < begin:
         follower.velocity = np.zeros(4)  # another shot: another camera
     else:
         follower.velocity += VELOCITY * ((box - follower.box) / gap - follower.velocity)
     follower.box, follower.last = box, frame
+    follower.rows.append(row)
     if identity is not None and follower.identity is not None:
         looks = follower.identity + APPEARANCE * (identity - follower.identity)
         follower.identity = looks / np.linalg.norm(looks)

@@ -106,6 +106,13 @@ class HeadPose(PerFace):
     pitch: Annotated[Tensor, "N"]  # degrees, positive when the nose moves up
     roll: Annotated[Tensor, "N"]  # degrees, positive when the head tilts clockwise
 
+    def between(self, other: HeadPose, part: Tensor) -> HeadPose:
+        """As of any value, each angle the short way round."""
+        ends = {name: getattr(self, name) for name in ("yaw", "pitch", "roll")}
+        near = {name: a + (getattr(other, name) - a + 180) % 360 - 180 for name, a in ends.items()}
+        turned = super().between(replace(other, **near), part)
+        return replace(turned, **{name: (getattr(turned, name) + 180) % 360 - 180 for name in ends})
+
 
 @dataclass(frozen=True, eq=False)
 class Alignment(PerFace):

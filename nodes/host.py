@@ -19,6 +19,7 @@ from ..likeness.fetch import WORKING
 from ..likeness.geometry import check_image
 from ..likeness.manifest import Model as Published
 from ..likeness.manifest import read_models
+from ..likeness.sharpness import sharpness as measure
 from ..likeness.types import Faces as FaceRows
 from ..likeness.value import cat
 from ..likeness.weights import OnnxSystem, System, build, build_onnx, join
@@ -119,6 +120,20 @@ def chunks(image: Tensor, *about: FaceRows) -> Iterator[tuple]:
         stop = min(start + CHUNK, len(image))
         yield convert.rgb(image[start:stop]), *(faces.images(start, stop) for faces in about)
         progress.update(stop - start)
+
+
+def sharpness(image: Tensor | None, faces: FaceRows) -> Tensor:
+    """(N,) how sharp faces are, chunk by chunk.
+
+    Raises:
+        ValueError: There is no image, or another one's faces.
+    """
+    if image is None:
+        raise ValueError("Expected the image that the faces were found in, got none: connect it, to judge sharpness.")
+    check_image(image, faces)
+    ordered = faces.image_index.argsort(stable=True)
+    found = torch.cat([measure(*chunk) for chunk in chunks(image, faces.select(ordered))])
+    return torch.empty_like(found).index_copy_(0, ordered, found)
 
 
 def collect(frames: Iterable[tuple[Tensor, ...]], count: int) -> list[Tensor]:

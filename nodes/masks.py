@@ -13,8 +13,19 @@ class RefineMask(io.ComfyNode):
             node_id="LikenessRefineMask",
             display_name="Refine Mask",
             category="likeness/masks",
-            description="Fills holes, grows or shrinks, steadies over time and feathers a mask, in this order.",
-            search_aliases=["grow mask", "expand mask", "feather mask", "blur mask", "shrink mask", "erode", "dilate"],
+            description="Unites two masks, fills holes, grows or shrinks, steadies over time and feathers, in that "
+            "order.",
+            search_aliases=[
+                "combine masks",
+                "union mask",
+                "grow mask",
+                "expand mask",
+                "feather mask",
+                "blur mask",
+                "shrink mask",
+                "erode",
+                "dilate",
+            ],
             inputs=[
                 io.Mask.Input("mask", tooltip="Any mask; a batch is taken for the frames of a video."),
                 io.Float.Input(
@@ -42,13 +53,20 @@ class RefineMask(io.ComfyNode):
                 io.Boolean.Input(
                     "fill_holes", default=False, optional=True, advanced=True, tooltip="Fill what the mask encloses."
                 ),
+                io.Mask.Input(
+                    "union",
+                    optional=True,
+                    tooltip="Any other mask of the same size, added first: one per frame, or one for all.",
+                ),
             ],
             outputs=[io.Mask.Output("mask", tooltip="The refined mask.")],
         )
 
     @classmethod
-    def execute(cls, mask, grow, feather, inside=1.0, steady=0.0, fill_holes=False) -> io.NodeOutput:
+    def execute(cls, mask, grow, feather, inside=1.0, steady=0.0, fill_holes=False, union=None) -> io.NodeOutput:
         result = convert.mask(mask)
+        if union is not None:
+            result = masks.unite(result, convert.mask(union))
         if fill_holes:
             result = masks.fill_holes(result)
         result = masks.steady(masks.grow(result, grow), steady)

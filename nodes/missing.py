@@ -13,5 +13,6 @@ def missing_input(default: str = "error") -> io.Combo.Input:
         optional=True,
         advanced=True,
         tooltip="An image without a face: error stops and numbers it, hold takes the faces of the image before it (at "
-        "the start: of the first that has some), skip leaves it without.",
+        "the start: of the first that has some), skip leaves it without, interpolate moves from those before to those "
+        "after.",
     )

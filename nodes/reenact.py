@@ -6,6 +6,7 @@ from comfy_api.latest import io
 
 from ..likeness import reenact
 from ..likeness.reenact.driving import Settings, rows_by_frame
+from ..likeness.select import fill_missing_in
 from . import convert, host
 from .missing import missing_input
 
@@ -115,9 +116,10 @@ class ReenactFace(io.ComfyNode):
         neutral_frame=-1,
     ) -> io.NodeOutput:
         leaders = convert.to_faces(driving_faces, driving)
-        rows = rows_by_frame(leaders, missing)
+        rows_by_frame(leaders, missing)  # before anything is computed
         source = reenactor.ready().prepare(convert.rgb(image), convert.to_faces(faces, image))
-        motion = reenactor.run(lambda network, *chunk: network.motion(*chunk), driving, leaders).select(rows)
+        motion = reenactor.run(lambda network, *chunk: network.motion(*chunk), driving, leaders)
+        motion = fill_missing_in(motion, missing)
         network = reenactor.ready()
         warnings = network.cautions(source, motion)
         for warning in warnings:

@@ -1,16 +1,21 @@
 """Faces through time: who is who from frame to frame, and tracks that do not shake."""
 
+from dataclasses import replace
+
 import torch
 from comfy_api.latest import io
 
 from ..likeness import track
 from ..likeness.geometry import check_image
-from ..likeness.smooth import smooth_faces
-from . import host
+from ..likeness.select import fill_missing, fill_missing_in
+from ..likeness.smooth import smooth_faces, smooth_landmarks
+from ..likeness.types import same_faces
+from . import convert, host
+from .missing import missing_input
 
 
 def describe(faces) -> str:
-    """A line per track: its number, its frames, and how many of them were bridged."""
+    """A line per track: its number, its frames, and how many of them were bridged or interpolated."""
     lines = []
     for number in sorted(set(faces.track.tolist())):
         rows = faces.track == number
@@ -51,21 +56,28 @@ class TrackFaces(io.ComfyNode):
                     advanced=True,
                     tooltip="Look for cuts to another shot, over which nobody is followed by motion.",
                 ),
+                missing_input("skip"),
             ],
             outputs=[
                 host.Faces.Output("faces", tooltip="The faces with their tracks, for Select Faces and Smooth Faces."),
                 io.Int.Output("count", tooltip="How many tracks there are."),
                 io.String.Output("summary", tooltip="A line per track: its frames, and how many were bridged."),
+                host.FaceEmbeddings.Output(
+                    "embeddings",
+                    tooltip="Who the tracked faces are, bridged ones included, if embeddings are connected.",
+                ),
             ],
         )
 
     @classmethod
-    def execute(cls, image, faces, embeddings=None, bridge=12, find_cuts=True) -> io.NodeOutput:
+    def execute(cls, image, faces, embeddings=None, bridge=12, find_cuts=True, missing="skip") -> io.NodeOutput:
         check_image(image, faces)
         glances = [track.thumbnails(chunk) for (chunk,) in host.chunks(image)] if find_cuts and len(image) else []
         cuts = track.find_cuts(torch.cat(glances)) if glances else ()
         tracked = track.track(faces, embeddings, cuts, bridge)
-        return io.NodeOutput(tracked, len(set(tracked.track.tolist())), describe(tracked))
+        known = None if embeddings is None else fill_missing_in(track.identify(tracked, embeddings), missing)
+        whole = fill_missing(tracked, missing)
+        return io.NodeOutput(whole, len(set(whole.track.tolist())), describe(whole), known)
 
 
 class SmoothFaces(io.ComfyNode):
@@ -97,13 +109,25 @@ class SmoothFaces(io.ComfyNode):
                     advanced=True,
                     tooltip="Frames a second, for causal.",
                 ),
+                host.landmarks_input(
+                    "Of the same tracked faces, from Find Landmarks, to steady as well.", optional=True
+                ),
             ],
-            outputs=[host.Faces.Output("faces", tooltip="The same faces, steady; for Align Faces.")],
+            outputs=[
+                host.Faces.Output("faces", tooltip="The same faces, steady; for Align Faces."),
+                host.Landmarks.Output("landmarks", tooltip="The landmarks, steady, if some are connected."),
+            ],
         )
 
     @classmethod
-    def execute(cls, faces, mode="zero phase", rate=25.0) -> io.NodeOutput:
-        return io.NodeOutput(smooth_faces(faces, mode == "causal", rate))
+    def execute(cls, faces, mode="zero phase", rate=25.0, landmarks=None) -> io.NodeOutput:
+        how = (mode == "causal", rate)
+        steady = smooth_faces(faces, *how)
+        if landmarks is None:
+            return io.NodeOutput(steady, None)
+        mesh = convert.to_landmarks(landmarks)
+        whose = replace(same_faces(mesh, faces), track=faces.track, score=faces.score)
+        return io.NodeOutput(steady, replace(smooth_landmarks(replace(mesh, faces=whose), *how), faces=steady))
 
 
 NODES = (TrackFaces, SmoothFaces)

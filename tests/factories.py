@@ -8,6 +8,7 @@ from torch import Tensor
 
 STARTER = Path(__file__).parents[1] / "models_manifest/starter"
 PHOTOS = {"astronaut": STARTER / "photos/astronaut.png", "grace_hopper": STARTER / "photos/grace_hopper.jpg"}
+EXAMPLES = {**PHOTOS, "two_people": STARTER / "photos/two_people.jpg"}
 
 
 def photo(height: int, width: int, seed: int) -> Tensor:
@@ -26,7 +27,7 @@ def read_photo(name: str) -> Tensor:
     """(1, H, W, 3) a shipped photo in [0, 1]."""
     import av
 
-    with av.open(str(PHOTOS[name])) as container:
+    with av.open(str(EXAMPLES[name])) as container:
         frame = next(container.decode(video=0))
     return torch.from_numpy(frame.to_ndarray(format="rgb24")).float()[None] / 255
 
@@ -51,7 +52,7 @@ def write_base(root: Path, clip_frames: int | None = None) -> Path:
     """A ComfyUI base folder with no models; its inputs are the photos, tables, and clips cut to so many frames."""
     for folder in ("input", "models", "output", "temp", "user", "custom_nodes"):
         (root / folder).mkdir(parents=True, exist_ok=True)
-    for path in [*PHOTOS.values(), *STARTER.glob("clips/*.mp4"), *STARTER.glob("tables/*.csv")]:
+    for path in [*EXAMPLES.values(), *STARTER.glob("clips/*.mp4"), *STARTER.glob("tables/*.csv")]:
         target = root / "input" / f"likeness_{path.name}"
         if clip_frames and path.suffix == ".mp4":
             cut(path, target, clip_frames)

@@ -4,13 +4,13 @@ import pytest
 
 import factories
 
-NAMES = [f"likeness_{path.name}" for path in factories.PHOTOS.values()]
+NAMES = [f"likeness_{path.name}" for path in factories.EXAMPLES.values()]
 
 
 def test_photos_are_there_on_the_first_start(pack, tmp_path):
     pack.nodes.copy_examples(tmp_path / "input")
     assert {path.name for path in (tmp_path / "input").iterdir()} >= set(NAMES)
-    for path in factories.PHOTOS.values():
+    for path in factories.EXAMPLES.values():
         assert (tmp_path / "input" / f"likeness_{path.name}").read_bytes() == path.read_bytes()
 
 

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from likeness.mask import feather, fill_holes, grow, steady
+from likeness.mask import feather, fill_holes, grow, steady, unite
 
 
 def disc(radius: float, size: int = 200, x: float = 100, y: float = 100) -> torch.Tensor:
@@ -65,6 +65,14 @@ def test_a_flickering_edge_is_held_still():
 def test_holes_are_filled():
     ring = disc(50) - disc(20)
     assert fill_holes(ring)[0, 100, 100] == 1
+
+
+def test_two_masks_are_united_where_they_belong_together():
+    both = unite(disc(30, x=60), disc(30, x=140).repeat(3, 1, 1))
+    assert both.shape == (3, 200, 200)
+    assert both[:, 100, [60, 140]].min() == 1
+    with pytest.raises(ValueError, match=r"a mask of \(1, 200, 200\) to unite, .* got \(1, 64, 64\)"):
+        unite(disc(30), disc(30, 64))
 
 
 def test_the_given_mask_is_left_alone():

@@ -28,6 +28,7 @@ WITHOUT_SYSTEMS = {
     "masks",
     "missing",
     "panel",
+    "people",
     "reports",
     "streams",
     "tracks",

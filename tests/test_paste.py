@@ -61,8 +61,12 @@ def psnr(a: torch.Tensor, b: torch.Tensor) -> float:
     return float(-10 * (a - b).square().mean().log10())
 
 
-def test_an_aligned_crop_at_twice_the_scale_comes_back_at_55_decibels():
-    image, crops, alignment = astronaut("arcface112", 250)
+@pytest.mark.parametrize(
+    ("template", "size"),
+    [("arcface112", 250), ("dlib", 229), ("ffhq", 333), ("liveportrait", 461), ("head", 555)],
+)
+def test_an_aligned_crop_at_twice_the_scale_comes_back_at_55_decibels(template, size):
+    image, crops, alignment = astronaut(template, size)
     assert float(alignment.matrix[0, :, :2].det().sqrt()) == pytest.approx(2, abs=0.1)
     changed = (paste(image, torch.zeros_like(crops), alignment) != image).any(-1)
     assert psnr(paste(image, crops, alignment)[changed], image[changed]) >= 55

@@ -1,8 +1,21 @@
+from dataclasses import replace
+
 import pytest
 import torch
 
-from likeness.select import fill_missing, name_images, one_face, pick, rank, resemblance
-from likeness.types import Embeddings, Faces, NoFaceError, same_faces
+from likeness.select import (
+    MISSING,
+    fill_missing,
+    fill_missing_in,
+    name_images,
+    on_tracks,
+    one_face,
+    pick,
+    rank,
+    resemblance,
+    within,
+)
+from likeness.types import Embeddings, Faces, HeadPose, NoFaceError, same_faces
 
 
 def faces(*rows: tuple[int, tuple[float, float, float, float]], count: int = 1) -> Faces:
@@ -91,7 +104,7 @@ def test_hold_repeats_the_faces_of_the_image_before():
     assert held.id.tolist() == [0, 1] * 4 + [0, 0]
 
 
-@pytest.mark.parametrize("missing", ["error", "hold", "skip"])
+@pytest.mark.parametrize("missing", MISSING)
 def test_a_face_in_every_image_is_left_alone(missing):
     assert len(same_faces(fill_missing(CROWD, missing), CROWD)) == len(CROWD)
 
@@ -106,7 +119,7 @@ def test_an_error_numbers_the_images_without_a_face():
         fill_missing(video, "error")
 
 
-@pytest.mark.parametrize("missing", ["error", "hold"])
+@pytest.mark.parametrize("missing", ["error", "hold", "interpolate"])
 def test_nothing_can_be_held_where_there_is_nothing(missing):
     with pytest.raises(NoFaceError, match="none in images 0 to 2 of 3"):
         fill_missing(Faces.empty((4, 4), 3), missing)
@@ -122,3 +135,56 @@ def test_two_faces_where_one_is_needed_are_refused():
         one_face(CROWD)
     with pytest.raises(NoFaceError, match="one face, got none in 2 images"):
         one_face(Faces.empty((4, 4), 2))
+
+
+def on_track(video: Faces, *tracks: int) -> Faces:
+    return replace(video, track=torch.tensor(tracks), kps=video.bbox[:, None, :2].repeat(1, 5, 1))
+
+
+def test_interpolation_moves_a_face_over_the_images_without_one():
+    a, b = (0, 0, 10, 10), (40, 20, 60, 40)
+    filled = fill_missing(on_track(faces((1, a), (5, b), count=7), 0, 0), "interpolate")
+    assert filled.image_index.tolist() == [0, 1, 2, 3, 4, 5, 6]  # held at both ends
+    assert filled.bbox[:, 0].tolist() == [0, 0, 10, 20, 30, 40, 40]
+    assert filled.kps[3, 0].tolist() == [20, 10]
+    assert [value > 0 for value in filled.score.tolist()] == [True, True, False, False, False, True, True]
+
+
+def test_interpolation_knows_people_by_their_tracks_and_else_by_their_place():
+    left, right, moved = (0, 0, 10, 10), (100, 0, 110, 10), (20, 0, 30, 10)
+    crossed = faces((0, left), (0, right), (2, right), (2, moved), count=3)
+    by_place = fill_missing(crossed, "interpolate")
+    assert by_place.bbox[by_place.image_index == 1][:, 0].tolist() == [10, 100]
+    by_track = fill_missing(on_track(crossed, 0, 1, 0, 7), "interpolate")
+    assert by_track.bbox[by_track.image_index == 1][:, 0].tolist() == [50]
+
+
+def test_where_nobody_goes_on_the_nearer_faces_are_held():
+    a, b = (0, 0, 10, 10), (40, 20, 60, 40)
+    filled = fill_missing(on_track(faces((0, a), (4, b), count=5), 0, 1), "interpolate")
+    assert filled.track.tolist() == [0, 0, 0, 1, 1]
+
+
+def test_what_is_known_of_a_face_is_interpolated_with_it_and_angles_go_the_short_way():
+    video = faces((0, (0, 0, 10, 10)), (2, (20, 0, 30, 10)), count=3)
+    degrees = torch.tensor([[-170.0, 10], [5, -5], [170, -170]])
+    filled = fill_missing_in(HeadPose(video, *degrees), "interpolate")
+    assert filled.faces.bbox[:, 0].tolist() == [0, 10, 20]
+    assert filled.pitch.tolist() == [5, 0, -5]
+    assert filled.roll.tolist() == pytest.approx([170, -180, -170])
+    known = Embeddings(video, "a", torch.tensor([[1.0, 0], [0, 1]]))
+    assert fill_missing_in(known, "interpolate").embedding[1].tolist() == [0.5, 0.5]
+    assert fill_missing_in(known, "hold").embedding.tolist() == [[1, 0], [1, 0], [0, 1]]
+
+
+def test_faces_of_some_tracks_and_angles_are_told_apart():
+    tracked = on_track(CROWD, 4, 0, 2)
+    assert on_tracks(tracked, " 0, 4").tolist() == [True, True, False]
+    assert on_tracks(tracked, "").all()
+    assert rank(tracked, "track").argsort().tolist() == [1, 2, 0]
+    pose = HeadPose(tracked, torch.tensor([-40.0, 3, 20]), torch.tensor([0.0, 4, 0]), torch.zeros(3))
+    assert within(tracked, pose, {"yaw": (-180, 180), "pitch": (-1, 1)}).tolist() == [True, False, True]
+    assert within(tracked, None, {"yaw": (-180, 180)}).all()
+    assert rank(tracked, "frontal", pose=pose).argsort().tolist() == [1, 2, 0]
+    with pytest.raises(ValueError, match="must be about the same faces"):
+        within(CROWD.select(torch.tensor([2, 1, 0])), pose, {"yaw": (0, 180)})

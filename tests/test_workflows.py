@@ -10,7 +10,7 @@ import factories
 import seeded
 from headless import standalone, workflow
 
-SHOWS = ("Preview", "Save", "LikenessSave")
+SHOWS = ("LikenessPick", "Preview", "Save", "LikenessSave")
 WORKFLOWS = sorted(Path(__file__).parents[1].glob("workflows/*.json"))
 TITLE = 30  # what a node's title takes on the canvas, above its own place
 Box = tuple[float, float, float, float]  # left, top, right, bottom

@@ -28,7 +28,7 @@ def rows_by_frame(faces: Faces, missing: str) -> Tensor:
     Args:
         faces: The faces of the driving frames, at most one in each.
         missing: For a frame without a face: "error"; "hold", the face before, or at the start the first there is;
-            "skip", the frame is left out.
+            "skip", the frame is left out; "interpolate", on the way to the next one, see ``select.fill_missing``.
 
     Raises:
         NoFaceError: A frame has no face and that is an error, or there is no face at all.

@@ -12,7 +12,7 @@ from playwright.sync_api import Page, sync_playwright
 from .server import fetch
 
 CHROMIUM = Path("/usr/bin/chromium")
-PATIENCE = 120  # seconds for a page to load; 3 on a machine that does nothing else
+PATIENCE = 180  # seconds for a page to load; 3 on a machine that does nothing else
 QUIET = ("quic", "background-networking", "component-update", "sync", "gpu")
 OFFLINE = "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1"
 FLAGS = ("--no-sandbox", "--no-first-run", OFFLINE, *(f"--disable-{part}" for part in QUIET))

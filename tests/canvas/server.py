@@ -14,7 +14,7 @@ from typing import Any
 
 PACK = Path(__file__).parents[2]
 FOLDERS = ("custom_nodes", "input", "models", "output", "temp", "user")
-START = 120  # seconds; 10 on a machine that does nothing else
+START = 400  # seconds; 10 on a machine that does nothing else
 FLAGS = ("--cpu", "--database-url", "sqlite:///:memory:", "--preview-method", "none")
 
 

@@ -1,5 +1,7 @@
 """Pictures of every kind through the nodes that look at faces: taken, or refused with what to do."""
 
+import dataclasses
+
 import av
 import numpy as np
 import pytest
@@ -126,3 +128,45 @@ def test_the_face_of_an_8k_picture_is_parsed_aligned_and_drawn(run):
     assert run("LikenessAlignFaces", image, faces).shape == (1, 64, 64, 3)
     drawn = run("LikenessDrawFaces", image, faces)
     assert 1000 < (drawn != image).any(-1).sum() < 0.05 * mask.numel()
+
+
+@pytest.mark.parametrize(
+    ("box", "got"),
+    [
+        ((10, 10, 0, 30), "x 10, y 10, width 0, height 30"),
+        ((10, 10, 30, -5), "x 10, y 10, width 30, height -5"),
+        ((64, 10, 20, 20), "x 64, y 10, width 20, height 20"),
+        ((-30, 10, 20, 20), "x -30, y 10, width 20, height 20"),
+        ((float("nan"), 10, 20, 20), "x nan, y 10, width nan, height 20"),
+    ],
+    ids=str,
+)
+def test_boxes_without_area_or_outside_the_picture_are_refused(nodes, box, got):
+    image = torch.zeros(2, 48, 64, 3)
+    good, bad = ({"x": x, "y": y, "width": w, "height": h} for x, y, w, h in ((1, 1, 9, 9), box))
+    message = f"part of the 64 x 48 picture, got {got} in image 1 .counted from 0.: correct it, or leave it out"
+    with pytest.raises(ValueError, match=message):
+        nodes["LikenessFacesFromBoxes"].execute(image, [[good], [good, bad]])
+    with pytest.raises(ValueError, match=message):
+        nodes["LikenessDrawFaces"].execute(image, [[good], [good, bad]], True, True, True)
+
+
+def test_a_face_that_has_left_the_picture_is_cut_and_pasted_as_nothing(nodes, base):
+    """A track is drawn on beyond the edge: its crop is black, and the picture stays."""
+    image = factories.people(1)
+    (faces,) = nodes["LikenessFacesFromBoxes"].execute(image, "790 40 60 60").args
+    gone = dataclasses.replace(faces, bbox=faces.bbox + 100, kps=faces.kps + 100)
+    crops, alignment, _ = nodes["LikenessAlignFaces"].execute(image, gone, 64, "dlib").args
+    assert crops.max() == 0
+    assert torch.equal(nodes["LikenessPasteFaces"].execute(image, crops, alignment).args[0], image)
+
+
+def test_a_face_of_no_size_is_refused(nodes, base):
+    image = factories.people(1)
+    (faces,) = nodes["LikenessFacesFromBoxes"].execute(image, "90 40 60 60").args
+    point = dataclasses.replace(faces, bbox=faces.bbox[:, :2].repeat(1, 2), kps=faces.kps[:, :1].repeat(1, 5, 1))
+    for template in ("dlib", "free"):
+        with pytest.raises(
+            ValueError, match=r"faces of some size, got one whose points are all in one place, in image 0"
+        ):
+            nodes["LikenessAlignFaces"].execute(image, point, 64, template)

@@ -1,4 +1,4 @@
-"""Faces from Boxes, Select, Align, Paste and Draw Faces."""
+"""Faces from Boxes, Align, Paste and Draw Faces."""
 
 import pytest
 import torch
@@ -13,18 +13,11 @@ def find(nodes, base):
     return lambda image: nodes["LikenessDetectFaces"].execute(detector, image, 0.7).args[0]
 
 
-@pytest.fixture
-def embed(nodes, base):
-    """The identities of some faces."""
-    (embedder,) = nodes["LikenessLoadFaceEmbedder"].execute("dlib_resnet/v1").args
-    return lambda image, faces: nodes["LikenessEmbedFaces"].execute(embedder, image, faces).args[0]
-
-
 @pytest.mark.parametrize("count", [0, 1, 2])
 @pytest.mark.parametrize("frames", [1, 3])
 def test_faces_are_cut_and_pasted_back_unchanged(nodes, find, count, frames):
     image = factories.people(count).repeat(frames, 1, 1, 1)
-    crops, alignment = nodes["LikenessAlignFaces"].execute(image, find(image), 512, "ffhq").args
+    crops, alignment, _ = nodes["LikenessAlignFaces"].execute(image, find(image), 512, "ffhq").args
     assert crops.shape == (count * frames, 512, 512, 3)
     (back,) = nodes["LikenessPasteFaces"].execute(image, crops, alignment).args
     assert (back - image).abs().mean() < 0.005
@@ -38,59 +31,55 @@ def test_faces_without_points_cannot_be_aligned(nodes):
 
 def test_crops_of_other_faces_are_not_pasted(nodes, find):
     image = factories.people(2)
-    crops, alignment = nodes["LikenessAlignFaces"].execute(image, find(image), 64, "dlib").args
+    crops, alignment, _ = nodes["LikenessAlignFaces"].execute(image, find(image), 64, "dlib").args
     with pytest.raises(ValueError, match="Expected 2 square crops, one per aligned face, got 1"):
         nodes["LikenessPasteFaces"].execute(image, crops[1:], alignment)
+
+
+def test_a_crop_edited_to_another_size_is_resized_back(nodes, find):
+    image = factories.people(1)
+    crops, alignment, _ = nodes["LikenessAlignFaces"].execute(image, find(image), 256, "arcface112").args
+    larger = torch.nn.functional.interpolate(crops.movedim(-1, 1), (384, 384), mode="bicubic").movedim(1, -1)
+    (back,) = nodes["LikenessPasteFaces"].execute(image, larger, alignment).args
+    assert (back - image).abs().mean() < 0.005
+    with pytest.raises(ValueError, match="Expected 1 square crops, one per aligned face, got 1 of 384 x 192"):
+        nodes["LikenessPasteFaces"].execute(image, larger[:, :192], alignment)
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float64])
+def test_alpha_and_what_lies_outside_stay_in_any_dtype(nodes, find, dtype):
+    image = factories.people(1)
+    image = torch.cat([image, image[..., :1]], -1).to(dtype)
+    crops, alignment, _ = nodes["LikenessAlignFaces"].execute(image, find(image), 128, "arcface112").args
+    (back,) = nodes["LikenessPasteFaces"].execute(image, 1 - crops, alignment).args
+    assert torch.equal(back[..., 3], image[..., 3].float())
+    assert torch.equal(back[:, :, 450:], image[:, :, 450:].float())
+    assert (back[..., :3] - image[..., :3].float()).abs().max() > 0.5
+
+
+@pytest.mark.parametrize("template", ["free", "head", "liveportrait"])
+@pytest.mark.parametrize("padding", ["black", "edge", "mirror"])
+def test_a_crop_that_reaches_outside_comes_back_unchanged(nodes, find, template, padding):
+    image = factories.people(2)
+    given = {"margin": 1.0 if template == "free" else 0.3, "padding": padding}
+    crops, alignment, _ = nodes["LikenessAlignFaces"].execute(image, find(image), 900, template, **given).args
+    assert (crops[:, 0].amax() == 0) == (padding == "black")
+    (back,) = nodes["LikenessPasteFaces"].execute(image, crops, alignment).args
+    assert (back - image).abs().mean() < 0.01
+    assert ((back - image).abs().amax(-1) > 0.1).float().mean() < 0.01
+
+
+def test_a_box_alone_is_cut_freely(nodes):
+    image = factories.people(1)
+    box = {"x": 100, "y": 90, "width": 180, "height": 240}
+    crops = nodes["LikenessAlignFaces"].execute(image, [[box]], 240, "free").args[0]
+    assert torch.equal(crops[0], image[0, 90:330, 70:310])
 
 
 def test_faces_of_another_picture_are_refused_with_both_sizes(nodes, find):
     image = factories.people(2)
     with pytest.raises(ValueError, match=r"1 images of 800 x 512 .* got 1 of 64 x 64: connect the image that went"):
         nodes["LikenessAlignFaces"].execute(torch.zeros(1, 64, 64, 3), find(image), 64, "dlib")
-
-
-@pytest.mark.parametrize(("by", "ids"), [("left", ["astronaut"]), ("right", ["grace_hopper"])])
-def test_the_person_asked_for_is_kept_with_her_id(nodes, find, by, ids):
-    image = factories.people(2)
-    every = find(image)
-    kept, count = nodes["LikenessSelectFaces"].execute(every, by, 1).args
-    (row,) = (every.id == kept.id).nonzero().flatten().tolist()
-    assert count == 1
-    assert (kept.bbox[0, 0] < 400) == (ids == ["astronaut"])
-    assert torch.equal(every.bbox[row], kept.bbox[0])
-
-
-@pytest.mark.parametrize("count", [0, 1])
-def test_who_is_alone_or_nobody_stays(nodes, find, count):
-    faces = find(factories.people(count))
-    assert nodes["LikenessSelectFaces"].execute(faces, "size", 1).args[1] == count
-
-
-def test_the_person_of_a_photo_is_found_in_every_frame_of_a_video(nodes, find, embed):
-    both, photo = factories.people(2), factories.read_photo("grace_hopper")
-    video = torch.cat([both, both.flip(2), torch.zeros_like(both)])
-    faces, reference = find(video), embed(photo, find(photo))
-    kept, count = (
-        nodes["LikenessSelectFaces"]
-        .execute(faces, "similarity", 1, embeddings=embed(video, faces), reference=reference)
-        .args
-    )
-    assert (kept.image_index.tolist(), count) == ([0, 1], 2)
-    assert (kept.bbox[:, 0] > 400).tolist() == [True, False]
-
-
-def test_a_stranger_is_not_kept_when_only_the_same_person_will_do(pack, nodes, find, embed):
-    alone, photo = factories.people(1), factories.read_photo("grace_hopper")
-    faces, reference = find(alone), embed(photo, find(photo))
-    given = {"embeddings": embed(alone, faces), "reference": reference, "same_person": True}
-    assert nodes["LikenessSelectFaces"].execute(faces, "size", 1, **given).args[1] == 0
-    with pytest.raises(pack.likeness.types.NoFaceError, match="none in the image"):
-        nodes["LikenessSelectFaces"].execute(faces, "size", 1, **given, missing="error")
-
-
-def test_similarity_needs_embeddings(nodes, find):
-    with pytest.raises(ValueError, match="embeddings and a reference, got none: connect Embed Faces to both"):
-        nodes["LikenessSelectFaces"].execute(find(factories.people(2)), "similarity", 1)
 
 
 @pytest.mark.parametrize("count", [0, 1, 2])
