@@ -15,15 +15,20 @@ from . import (
     embed,
     experiments,
     faces,
+    faceset,
     guidance,
     head3d,
+    impact,
     landmark,
     masks,
     panel,
     parse,
+    performances,
+    privacy,
     reenact,
     render,
     reports,
+    restore,
     streams,
     swap,
     tracks,
@@ -31,6 +36,7 @@ from . import (
 
 TASKS = (faces, tracks, masks, streams, detect, landmark, guidance, parse, embed, reenact, swap, head3d, render)
 TASKS += (audit, experiments, reports)
+TASKS += (restore, performances, privacy, faceset, impact)
 
 
 STARTER = Path(__file__).parents[1] / "models_manifest/starter"
