@@ -25,7 +25,7 @@ def anonymize(
     faces: Faces,
     way: str = "pixelate",
     cells: int = 6,
-    margin: float = 0.2,
+    margin: float = 0.35,
     substitute: Tensor | None = None,
 ) -> tuple[Tensor, Tensor]:
     """The images with every given face hidden, and how much of each pixel was changed.
@@ -36,7 +36,7 @@ def anonymize(
         image: (B, H, W, 3) RGB in [0, 1].
         faces: The faces in these images; boxes are enough.
         way: One of ``WAYS``; "replace" takes the surroundings inwards, or ``substitute``.
-        cells: What is left across a face.
+        cells: What is left along the longer side of a face; a face half out of the picture gets no finer ones.
         margin: How far beyond its box a face is hidden, as a share of the box.
         substitute: (1, h, w, 3) or (N, h, w, 3) what is shown in place of the faces.
 
@@ -62,7 +62,7 @@ def anonymize(
         elif way == "replace":
             hidden = spread(region, 1 - (taken > 0).float())
         else:
-            hidden = coarse(region, float((box[2:] - box[:2]).amin()) / cells, way == "blur")
+            hidden = coarse(region, float((box[2:] - box[:2]).amax()) / cells, way == "blur")
         region.copy_(torch.lerp(region, hidden, taken[..., None]))
         mask[index, y, x] = torch.maximum(mask[index, y, x], taken)
     return result, mask

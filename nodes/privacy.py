@@ -23,11 +23,11 @@ def way_inputs() -> list[io.Input]:
             min=1,
             max=64,
             optional=True,
-            tooltip="How many cells are left across a face; fewer hide more.",
+            tooltip="How many cells are left along the longer side of a face; fewer hide more.",
         ),
         io.Float.Input(
             "margin",
-            default=0.2,
+            default=0.35,
             min=0.0,
             max=2.0,
             step=0.05,
@@ -68,7 +68,7 @@ class AnonymizeFaces(io.ComfyNode):
         )
 
     @classmethod
-    def execute(cls, image, faces, way, cells=6, margin=0.2, substitute=None, embedder=None) -> io.NodeOutput:
+    def execute(cls, image, faces, way, cells=6, margin=0.35, substitute=None, embedder=None) -> io.NodeOutput:
         picture, found = convert.rgb(image), convert.to_faces(faces, image)
         instead = None if substitute is None else convert.rgb(substitute)
         hidden, mask = anonymize(picture, found, way, cells, margin, instead)
@@ -98,7 +98,7 @@ class AnonymizeVideo(io.ComfyNode):
         )
 
     @classmethod
-    def execute(cls, video, faces, way, cells=6, margin=0.2, substitute=None, crf=17.0) -> io.NodeOutput:
+    def execute(cls, video, faces, way, cells=6, margin=0.35, substitute=None, crf=17.0) -> io.NodeOutput:
         instead = None if substitute is None else convert.rgb(substitute)
         check_substitute(instead, faces)
 

@@ -41,6 +41,14 @@ def write_models(base: Path, editor: str = "identity") -> None:
     restorer.write_bytes(graph({"identity": "Identity", "inverted": "Neg"}[editor]))
 
 
+def fill_in(session: Any, editor: str = "identity") -> Any:
+    """A session on the stand-ins for ComfyUI, with stand-ins for ``NAMES`` too."""
+    from comfy_api.latest import io
+
+    session.nodes.update(nodes(io, editor))
+    return session
+
+
 def nodes(io: ModuleType, editor: str = "identity") -> dict[str, type]:
     """Nodes named as core's, by name; ``io`` is a host's. A latent holds the pixels themselves."""
     edit = EDITORS[editor]

@@ -12,7 +12,7 @@ from torch.nn.functional import interpolate
 import factories
 
 SIZE = (180, 240)  # height, width
-HERE, LEAVES, NOBODY, HOPPER, TURNS = range(0, 8), range(8, 14), range(14, 17), range(17, 25), range(25, 37)
+HERE, LEAVES, NOBODY, HOPPER, TURNS = range(8), range(8, 14), range(14, 17), range(17, 25), range(25, 37)
 COUNT = 37
 RATE = 12
 PROFILE = 75.0  # degrees that the head turns to

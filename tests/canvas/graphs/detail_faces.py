@@ -25,7 +25,12 @@ sampled = Node(
 )
 drawn = Node("VAEDecode", samples=sampled["LATENT"], vae=checkpoint["VAE"])
 pasted = Node(
-    "LikenessPasteFaces", image=photo["IMAGE"], crops=drawn["IMAGE"], alignment=crops["alignment"], feather=0.1
+    "LikenessPasteFaces",
+    image=photo["IMAGE"],
+    crops=drawn["IMAGE"],
+    alignment=crops["alignment"],
+    feather=0.1,
+    blend="change",
 )
 saved = Node("SaveImage", "Detailed", images=pasted["image"], filename_prefix="likeness/detailed")
 

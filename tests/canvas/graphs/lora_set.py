@@ -10,7 +10,7 @@ landmarker = Node("LikenessLoadFaceLandmarker")
 faces = Node("LikenessDetectFaces", detector=detector["detector"], image=parts["images"])
 known = Node("LikenessEmbedFaces", embedder=embedder["embedder"], image=parts["images"], faces=faces["faces"])
 mesh = Node("LikenessFindLandmarks", landmarker=landmarker["landmarker"], image=parts["images"], faces=faces["faces"])
-pose = Node("LikenessEstimateHeadPose", landmarks=mesh["landmarks"])
+pose = Node("LikenessEstimateHeadPose", landmarks=mesh["landmarks"], missing="skip")
 curated = Node(
     "LikenessCurateFaces",
     image=parts["images"],
