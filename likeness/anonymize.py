@@ -109,9 +109,9 @@ def report(before: Embeddings, after: Embeddings) -> tuple[int, str]:
     Raises:
         ValueError: They are of different faces, or nobody published a threshold for their space.
     """
-    faces = same_faces(before.faces, after.faces) if before.faces and after.faces else None
-    if faces is None:
+    if before.faces is None or after.faces is None:
         raise ValueError("Expected embeddings of faces in images, got a saved identity: use Embed Faces.")
+    faces = same_faces(before.faces, after.faces)
     same, measured = before.same_person(after).diagonal(), _measure(before, after).diagonal()
     name = "distance" if before.metric == "l2" else "similarity"
     lines = [
