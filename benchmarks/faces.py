@@ -53,25 +53,33 @@ def given(**arrays) -> str:
 def paste_swapped(size: str, side: int) -> Callable[[], object]:
     import torch
 
-    from likeness.geometry import align
     from likeness.paste import Blend, paste_
 
     image = torch.from_numpy(picture(size)).float()[None] / 255
-    faces, made = upright(size, side), torch.rand(1, CROP, CROP, 3)
+    alignment, made = swapped(size, side), torch.rand(1, CROP, CROP, 3)
 
     def run() -> None:
         with torch.inference_mode():
-            _, alignment = align(image, faces, "arcface112", CROP)
             paste_(image, made, alignment, blend=Blend(feather=0.1))
 
     return run
 
 
+def swapped(size: str, side: int):
+    """How a swapper cuts an upright face."""
+    from likeness.geometry import similarity_fit, template_points
+    from likeness.types import Alignment
+
+    faces = upright(size, side)
+    matrix = similarity_fit(faces.kps, template_points("arcface112", CROP))
+    return Alignment(faces, matrix, "arcface112", CROP)
+
+
 def reactor(size: str, side: int) -> Peer:
     import numpy
 
-    face = numpy.random.default_rng(1).random((CROP, CROP, 3), dtype=numpy.float32)
-    file = given(picture=picture(size), face=face, kps=upright(size, side).kps[0].numpy())
+    face = numpy.random.default_rng(1).integers(0, 256, (CROP, CROP, 3), dtype=numpy.uint8)
+    file = given(picture=picture(size), face=face, matrix=swapped(size, side).matrix[0].double().numpy())
     return Peer("reactor_paste.py", (str(checkout("ComfyUI-ReActor")), file), environment="faces")
 
 
@@ -351,8 +359,8 @@ TARGETS = {("1080p", 160): 20.0, ("4k", 160): 30.0, ("1080p", 400): 5.0, ("4k", 
 ROWS = (
     *(
         Race(
-            f"faces/paste/{size}/{side}", f"a face of {side} px cut and pasted in {size}",
-            partial(paste_swapped, size, side), "ReActor's INSwapper, its network left out",
+            f"faces/paste/{size}/{side}", f"a face of {side} px, made at {CROP}, pasted in {size}",
+            partial(paste_swapped, size, side), "ReActor's in_swap",
             partial(reactor, size, side), target,
         )
         for (size, side), target in TARGETS.items()

@@ -2,6 +2,7 @@
 
 import importlib.util
 import sys
+from importlib.machinery import ModuleSpec
 from pathlib import Path
 from types import ModuleType
 from unittest.mock import MagicMock
@@ -10,7 +11,7 @@ from unittest.mock import MagicMock
 def stand_in(*names: str) -> None:
     """Let these modules be imported; calling anything of them does nothing."""
     for name in names:
-        sys.modules[name] = MagicMock()
+        sys.modules[name] = MagicMock(__spec__=ModuleSpec(name, None))
 
 
 def load(folder: str, *names: str) -> list[ModuleType]:

@@ -8,6 +8,9 @@ import torch
 root, file, kind = sys.argv[1:]
 sys.argv = [root, "--cpu"]
 sys.path.insert(0, root)
+import comfy.options  # noqa: E402, TID251 - this is the peer
+
+comfy.options.enable_args_parsing()  # it reads --cpu
 from comfy_extras import nodes_mediapipe as core  # noqa: E402
 from serve import serve  # noqa: E402
 
