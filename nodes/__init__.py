@@ -18,25 +18,25 @@ from . import (
     faceset,
     guidance,
     head3d,
-    impact,
     landmark,
     masks,
     panel,
     parse,
-    performances,
     privacy,
     reenact,
     render,
     reports,
     restore,
+    segs,
     streams,
     swap,
     tracks,
+    videos,
 )
 
 TASKS = (faces, tracks, masks, streams, detect, landmark, guidance, parse, embed, reenact, swap, head3d, render)
 TASKS += (audit, experiments, reports)
-TASKS += (restore, performances, privacy, faceset, impact)
+TASKS += (restore, videos, privacy, faceset, segs)
 
 
 STARTER = Path(__file__).parents[1] / "models_manifest/starter"

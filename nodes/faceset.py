@@ -17,7 +17,7 @@ class CurateFaces(io.ComfyNode):
         return io.Schema(
             node_id="LikenessCurateFaces",
             display_name="Curate Faces",
-            category="likeness/faces",
+            category="likeness/faceset",
             description="Chooses the faces to train on: sharp, of one person, from many sides, none of them twice.",
             search_aliases=["lora dataset", "training set", "face dataset", "best faces", "deduplicate", "sharpness"],
             inputs=[
@@ -88,7 +88,7 @@ class SaveFaceSet(io.ComfyNode):
         return io.Schema(
             node_id="LikenessSaveFaceSet",
             display_name="Save Face Set",
-            category="likeness/faces",
+            category="likeness/faceset",
             description="Writes pictures and, beside each, a text file of the same name with its caption, as trainers "
             "read them.",
             search_aliases=["save dataset", "lora dataset", "captions", "training folder", "kohya"],

@@ -47,7 +47,7 @@ class AnonymizeFaces(io.ComfyNode):
         return io.Schema(
             node_id="LikenessAnonymizeFaces",
             display_name="Anonymize Faces",
-            category="likeness/faces",
+            category="likeness/privacy",
             description="Hides faces by blur, by large pixels or by a substitute, and asks a recogniser whether they "
             "are hidden.",
             search_aliases=["anonymise", "blur face", "pixelate face", "mosaic", "censor", "privacy", "de-identify"],
@@ -85,7 +85,7 @@ class AnonymizeVideo(io.ComfyNode):
         return io.Schema(
             node_id="LikenessAnonymizeVideo",
             display_name="Anonymize Video",
-            category="likeness/streams",
+            category="likeness/privacy",
             description="Hides faces in a video of any length. The sound stays, and voices tell who speaks.",
             search_aliases=["anonymise video", "blur faces in video", "pixelate", "mosaic", "privacy", "long video"],
             inputs=[

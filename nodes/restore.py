@@ -17,7 +17,7 @@ class LoadFaceRestorer(io.ComfyNode):
         return io.Schema(
             node_id="LikenessLoadFaceRestorer",
             display_name="Load Face Restorer",
-            category="likeness/swap",
+            category="likeness/restore",
             description="Loads a face restorer that you own as an .onnx file: GFPGAN, CodeFormer, RestoreFormer, GPEN.",
             search_aliases=["gfpgan", "codeformer", "restoreformer", "gpen", "face restore", "face enhance"],
             inputs=[
@@ -50,7 +50,7 @@ class RestoreFaces(io.ComfyNode):
         return io.Schema(
             node_id="LikenessRestoreFaces",
             display_name="Restore Faces",
-            category="likeness/swap",
+            category="likeness/restore",
             description="Restores small, blurred or damaged faces in images or the frames of a video, each in its "
             "aligned crop. Pixels outside the crops stay as they are.",
             search_aliases=["face restoration", "gfpgan", "codeformer", "enhance face", "fix face", "deblur face"],

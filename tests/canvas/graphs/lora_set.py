@@ -23,7 +23,11 @@ sheet = Node("PreviewImage", "Contact sheet", images=curated["sheet"])
 report = value("Why", curated["report"])
 crops = Node("LikenessAlignFaces", image=parts["images"], faces=curated["faces"], size=512, template="ffhq")
 saved = Node(
-    "LikenessSaveFaceSet", images=crops["crops"], captions=curated["captions"], filename_prefix="likeness/set/face"
+    "LikenessSaveFaceSet",
+    "The set",
+    images=crops["crops"],
+    captions=curated["captions"],
+    filename_prefix="likeness/set/face",
 )
 
 about = note(

@@ -21,7 +21,7 @@ class SwapVideo(io.ComfyNode):
         return io.Schema(
             node_id="LikenessSwapVideo",
             display_name="Swap Video",
-            category="likeness/streams",
+            category="likeness/videos",
             description="Gives the faces of a video of any length the face of another person. Sound and times are "
             "kept; memory does not grow with the length.",
             search_aliases=["video face swap", "faceswap video", "reactor video", "deepfake", "long video"],
@@ -55,7 +55,7 @@ class ReenactVideo(io.ComfyNode):
         return io.Schema(
             node_id="LikenessReenactVideo",
             display_name="Reenact Video",
-            category="likeness/streams",
+            category="likeness/videos",
             description="Makes the face in a photo move as the face of a driving video of any length does, with that "
             "video's sound and times.",
             search_aliases=["animate portrait", "talking photo", "long video", "face reenactment", "live portrait"],

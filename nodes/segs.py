@@ -16,7 +16,7 @@ class FacesToSegs(io.ComfyNode):
         return io.Schema(
             node_id="LikenessFacesToSegs",
             display_name="Faces to SEGS",
-            category="likeness/faces",
+            category="likeness/segs",
             description="Faces as the SEGS and BBOX of detailer packs: what they detail is whom you chose here.",
             search_aliases=["segs", "bbox", "impact pack", "face detailer", "detailer", "convert faces"],
             inputs=[
@@ -62,7 +62,7 @@ class SegsToFaces(io.ComfyNode):
         return io.Schema(
             node_id="LikenessSegsToFaces",
             display_name="SEGS to Faces",
-            category="likeness/faces",
+            category="likeness/segs",
             description="Faces that another pack found: SEGS, or BBOX with its image. They are boxes without points.",
             search_aliases=["segs", "bbox", "impact pack", "ultralytics", "yolo", "convert faces"],
             inputs=[
@@ -101,7 +101,7 @@ class AsBboxDetector(io.ComfyNode):
         return io.Schema(
             node_id="LikenessAsBboxDetector",
             display_name="As BBOX Detector",
-            category="likeness/faces",
+            category="likeness/segs",
             description="A face detector of this pack for detailer packs, in place of one that comes as a pickle.",
             search_aliases=["bbox detector", "impact pack", "face detailer", "ultralytics detector provider"],
             inputs=[host.FaceDetector.Input("detector", tooltip="From Load Face Detector.")],
