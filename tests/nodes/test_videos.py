@@ -120,7 +120,7 @@ def test_a_stopped_run_leaves_no_file_and_none_was_ever_half_there(run, clip, ma
     def update(*_):
         calls.append(1)
         files = [file.name for file in made.glob("*")]
-        if len(calls) == (1 if verb != "LikenessReenactVideo" else 5):
+        if len(calls) == (1 if verb != "LikenessReenactVideo" else 2 + FRAMES):
             there.extend(files)
             raise KeyboardInterrupt  # as ComfyUI stops a node that moves its progress bar
 
