@@ -10,17 +10,20 @@ from dataclasses import asdict
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-from . import engines, identity, per_frame, perception, startup, weights
+from . import engines, faces, identity, per_frame, perception, startup, weights
 from .race import Row
 
-THEMES = (engines, identity, per_frame, perception, startup, weights)
+THEMES = (engines, faces, identity, per_frame, perception, startup, weights)
 RESULTS = Path(__file__).with_name("results.json")
 EPILOG = """
 Peers with an environment of their own, in a folder that PEERS_PATH names:
   mediapipe    python3.11 -m venv $PEERS_PATH/mediapipe && $PEERS_PATH/mediapipe/bin/pip install mediapipe==0.10.21
   insightface  python3.11 -m venv $PEERS_PATH/insightface && $PEERS_PATH/insightface/bin/pip install insightface==2.1
   face-alignment  the same with face-alignment==1.5.0; it compiles its network where g++ is installed
-The import time needs a ComfyUI: COMFYUI_PATH (default ~/comfy/ComfyUI) and COMFYUI_PYTHON.
+  faces        python3.11 -m venv $PEERS_PATH/faces && $PEERS_PATH/faces/bin/pip install torch torchvision scipy \\
+               pillow opencv-python-headless
+and checkouts of their code, in the same folder: ComfyUI-ReActor, ComfyUI_FaceAnalysis, comfyui_facetools.
+Rows beside ComfyUI itself, and the import time, need one: COMFYUI_PATH (default ~/comfy/ComfyUI) and COMFYUI_PYTHON.
 """
 
 

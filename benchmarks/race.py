@@ -21,11 +21,37 @@ PAIRS = 9
 SAMPLE = 0.2  # seconds that a side runs at least before it is the other's turn
 REST = 0.05  # seconds between turns, for threads of the other side that still spin
 PEERS = Path(__file__).with_name("peers")
+COMFYUI = "comfyui"
 Timer = Callable[[int], float]  # seconds that so many runs take
 
 
 class NotRunError(RuntimeError):
     """What a row needs is not here."""
+
+
+def comfyui() -> tuple[Path, Path]:
+    """A ComfyUI and its interpreter.
+
+    Raises:
+        NotRunError: There is none.
+    """
+    root = Path(os.environ.get("COMFYUI_PATH") or Path("~/comfy/ComfyUI").expanduser())
+    python = Path(os.environ.get("COMFYUI_PYTHON") or root / ".venv/bin/python")
+    if not (root / "main.py").is_file() or not python.is_file():
+        raise NotRunError("no ComfyUI: set COMFYUI_PATH and COMFYUI_PYTHON")
+    return root, python
+
+
+def checkout(name: str) -> Path:
+    """A peer's own code.
+
+    Raises:
+        NotRunError: It is not in PEERS_PATH.
+    """
+    folder = Path(os.environ.get("PEERS_PATH") or "-") / name
+    if not folder.is_dir():
+        raise NotRunError(f"{name} is not in PEERS_PATH: python -m benchmarks --help says how to get it")
+    return folder
 
 
 @dataclass(frozen=True)
@@ -49,7 +75,7 @@ class Peer:
 
     script: str
     arguments: tuple[str, ...] = ()
-    environment: str = ""  # a virtual environment in PEERS_PATH; empty: the one that we run in
+    environment: str = ""  # a virtual environment in PEERS_PATH; empty: the one that we run in; COMFYUI: its own
 
     def python(self) -> Path:
         """The interpreter that runs it.
@@ -59,6 +85,8 @@ class Peer:
         """
         if not self.environment:
             return Path(sys.executable)
+        if self.environment == COMFYUI:
+            return comfyui()[1]
         root = Path(os.environ.get("PEERS_PATH") or "-")
         for python in (root / self.environment / "bin/python", root / self.environment / "Scripts/python.exe"):
             if python.is_file():

@@ -6,7 +6,7 @@ import sys
 import time
 from pathlib import Path
 
-from .race import Measure, NotRunError
+from .race import Measure, NotRunError, comfyui
 
 ROOT = Path(__file__).parents[1]
 # Loads ComfyUI as headless does, then times our own import and node list alone.
@@ -23,11 +23,7 @@ sys.__stdout__.write(f"\\n{time.perf_counter() - begun if loaded else 'failed'}\
 
 
 def import_pack() -> float:
-    comfyui = Path(os.environ.get("COMFYUI_PATH") or Path("~/comfy/ComfyUI").expanduser())
-    python = Path(os.environ.get("COMFYUI_PYTHON") or comfyui / ".venv/bin/python")
-    if not (comfyui / "main.py").is_file() or not python.is_file():
-        raise NotRunError("no ComfyUI: set COMFYUI_PATH and COMFYUI_PYTHON")
-    done = subprocess.run([python, "-c", IMPORT], cwd=ROOT, capture_output=True, text=True)
+    done = subprocess.run([comfyui()[1], "-c", IMPORT], cwd=ROOT, capture_output=True, text=True)
     if done.returncode:
         raise NotRunError(f"ComfyUI did not start: {done.stderr[-500:]}")
     return float(done.stdout.splitlines()[-1])

@@ -133,6 +133,15 @@ def tint(image: Tensor, mask: Tensor, opacity: float = 0.5) -> Tensor:
     return torch.lerp(image, image.new_tensor(MASK) / 255, (mask.to(image).clamp(0, 1) * opacity)[..., None])
 
 
+def draw_text(picture: Tensor, text: str) -> Tensor:
+    """An (H, W, 3) picture with a line of text along its lower edge, as small as it must be to fit."""
+    result, (height, width) = picture.clone(), picture.shape[:2]
+    line = height / 9
+    line *= min(1.0, width / (ImageFont.load_default(line).getlength(text) + line / 2))
+    _lay_over(result, [Stroke([(0.0, float(height - 1))], WHITE, line, "text", text)])
+    return result
+
+
 def _number(faces: Faces, row: int) -> int:
     """Whose face it is: the track where there are tracks, else the face's id in its image."""
     return int((faces.id if faces.track is None else faces.track)[row])

@@ -262,6 +262,14 @@ def _fold(points: Tensor, last: Tensor) -> Tensor:
     return last - ((points % (2 * last)) - last).abs()
 
 
+def extent(alignment: Alignment) -> Tensor:
+    """(N, 4) the upright boxes, xyxy in pixels of the image, around what each crop shows."""
+    last = alignment.size - 1.0
+    corners = torch.tensor([[0.0, 0.0], [last, 0.0], [0.0, last], [last, last]])
+    points = move(invert(alignment.matrix), corners.expand(len(alignment), -1, -1))
+    return torch.cat([points.amin(1), points.amax(1)], -1)
+
+
 def check_image(image: Tensor, faces: Faces) -> None:
     """Raise ValueError unless the faces were found in this (B, H, W, C) batch."""
     expected, got = (faces.image_count, *faces.image_size), tuple(image.shape[:3])

@@ -15,22 +15,28 @@ from . import (
     embed,
     experiments,
     faces,
+    faceset,
     guidance,
     head3d,
     landmark,
     masks,
     panel,
     parse,
+    privacy,
     reenact,
     render,
     reports,
+    restore,
+    segs,
     streams,
     swap,
     tracks,
+    videos,
 )
 
 TASKS = (faces, tracks, masks, streams, detect, landmark, guidance, parse, embed, reenact, swap, head3d, render)
 TASKS += (audit, experiments, reports)
+TASKS += (restore, videos, privacy, faceset, segs)
 
 
 STARTER = Path(__file__).parents[1] / "models_manifest/starter"

@@ -42,6 +42,7 @@ Reenactor = io.Custom("LIKENESS_REENACTOR")
 FaceSwapper = io.Custom("LIKENESS_SWAPPER")
 Table = io.Custom("LIKENESS_TABLE")
 Report = io.Custom("LIKENESS_REPORT")
+FaceRestorer = io.Custom("LIKENESS_RESTORER")
 CHUNK = 16  # images
 Systems = tuple[System | OnnxSystem, ...]
 

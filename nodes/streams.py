@@ -1,10 +1,11 @@
 """Videos of any length in the memory of one second: VIDEO in, VIDEO out, chunk by chunk, with sound and times."""
 
-import tempfile
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
+from uuid import uuid4
 
 import comfy.utils
 import folder_paths
@@ -14,7 +15,7 @@ from comfy_api.latest import InputImpl, io
 from ..likeness import track
 from ..likeness import video as clips
 from ..likeness.color import METHODS
-from ..likeness.geometry import TEMPLATES, align
+from ..likeness.geometry import TEMPLATES, align, extent
 from ..likeness.paste import Blend, paste_
 from ..likeness.select import fill_missing
 from ..likeness.smooth import smooth_faces
@@ -41,15 +42,25 @@ def frames_of(clip) -> Iterator[clips.Frames]:
 
 
 def temporary() -> Path:
-    """A new file name in ComfyUI's temp folder."""
-    folder = Path(folder_paths.get_temp_directory())
-    folder.mkdir(parents=True, exist_ok=True)
-    with tempfile.NamedTemporaryFile(prefix="likeness_", suffix=".mp4", dir=folder, delete=False) as file:
-        return Path(file.name)
+    """A new file name in ComfyUI's temp folder; nothing is there yet."""
+    return Path(folder_paths.get_temp_directory(), f"likeness_{uuid4().hex}.mp4")
+
+
+@contextmanager
+def recorder(clip, crf: float) -> Iterator[clips.Writer]:
+    """A new video in ComfyUI's temp folder, with the sound of a VIDEO; nothing is left behind when it fails.
+
+    Args:
+        clip: The VIDEO.
+        crf: H.264's quality.
+    """
+    source, start, duration = origin(clip)
+    with clips.Writer(temporary(), source, clips.inspect(source).rate, crf, start, duration) as writer:
+        yield writer
 
 
 def rewrite(clip, faces, change: Callable[[clips.Frames], tuple[torch.Tensor, tuple[Fraction, ...]]], crf: float):
-    """A VIDEO whose frames were changed chunk by chunk; nothing is left behind when it fails.
+    """A VIDEO whose frames were changed chunk by chunk.
 
     Args:
         clip: The VIDEO; its sound is kept.
@@ -57,22 +68,22 @@ def rewrite(clip, faces, change: Callable[[clips.Frames], tuple[torch.Tensor, tu
         change: Gives frames and when they are shown.
         crf: H.264's quality.
     """
-    source, start, duration = origin(clip)
-    target, seen = temporary(), 0
-    try:
-        with clips.Writer(target, source, clips.inspect(source).rate, crf, start, duration) as writer:
-            for frames in frames_of(clip):
-                writer.write(*change(frames))
-                seen += len(frames)
-            if faces.image_count != seen:
-                raise ValueError(
-                    f"Expected faces of this video's {seen} frames, got faces of {faces.image_count}: connect the "
-                    "video that went into Track Video."
-                )
-    except BaseException:
-        target.unlink(missing_ok=True)
-        raise
-    return InputImpl.VideoFromFile(str(target))
+    seen = 0
+    with recorder(clip, crf) as writer:
+        for frames in frames_of(clip):
+            writer.write(*change(frames))
+            seen += len(frames)
+        check_length(faces, seen)
+    return InputImpl.VideoFromFile(str(writer.target))
+
+
+def check_length(faces, seen: int) -> None:
+    """Raise ValueError unless faces are those of a video of so many frames."""
+    if faces.image_count != seen:
+        raise ValueError(
+            f"Expected faces of this video's {seen} frames, got faces of {faces.image_count}: connect the video that "
+            "went into Track Video."
+        )
 
 
 def quality_input(default: float) -> io.Float.Input:
@@ -173,6 +184,7 @@ class CropVideo(io.ComfyNode):
             outputs=[
                 io.Video.Output("crops", tooltip="A frame per face, with the sound."),
                 host.FaceAlignment.Output("alignment", tooltip="How they were cut, for Paste Video."),
+                io.BoundingBox.Output("boxes", tooltip="What of each frame a crop shows: one list of boxes per frame."),
             ],
         )
 
@@ -193,7 +205,8 @@ class CropVideo(io.ComfyNode):
             return crops, tuple(frames.times[index] for index in here.image_index.tolist())
 
         crops = rewrite(video, whole, cut, crf)
-        return io.NodeOutput(crops, cat(parts))
+        alignment = cat(parts)
+        return io.NodeOutput(crops, alignment, convert.faces_to_boxes(replace(whole, bbox=extent(alignment))))
 
 
 class PasteVideo(io.ComfyNode):

@@ -15,6 +15,7 @@ TASKS = {"detect": detect, "embed": embed, "landmark": landmark, "parse": parse,
 TASKS |= {"head3d": head3d, "render": render, "swap": swap, "audit": audit}
 SYSTEMS = [(task, system.name) for task, module in TASKS.items() for system in module.SYSTEMS]
 SYSTEMS += [(task, name) for task, module in TASKS.items() for name in getattr(module, "METHODS", ())]
+SYSTEMS += [("swap", system.name) for system in swap.RESTORERS]
 HOSTS = {"comfy", "comfy_api", "comfy_execution", "comfy_extras", "execution", "folder_paths", "nodes", "server"}
 WITHOUT_NODES = {"fetch", "onnx"}
 WITHOUT_SYSTEMS = {
@@ -24,14 +25,19 @@ WITHOUT_SYSTEMS = {
     "convert3d",
     "experiments",
     "faces",
+    "faceset",
     "guidance",
     "masks",
     "missing",
     "panel",
     "people",
+    "privacy",
     "reports",
+    "restore",
+    "segs",
     "streams",
     "tracks",
+    "videos",
     "weights",
 }
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+import editors
 import factories
 import seeded
 from headless import standalone, workflow
@@ -27,7 +28,8 @@ def shown(request, pack, tmp_path_factory):
     """The name of a workflow, and what it shows."""
     base = factories.write_base(tmp_path_factory.mktemp("base"))
     seeded.write(base, [request.param])
-    yield request.param.stem, run(standalone.start(base), request.param)
+    editors.write_models(base)
+    yield request.param.stem, run(editors.fill_in(standalone.start(base)), request.param)
     standalone.start()
 
 

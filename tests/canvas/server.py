@@ -1,4 +1,4 @@
-"""A ComfyUI of its own for the canvas: a free port, a base folder without models, this pack alone."""
+"""A ComfyUI of its own for the canvas: a free port, a base folder without weights, this pack alone."""
 
 import json
 import os
@@ -15,6 +15,15 @@ from typing import Any
 PACK = Path(__file__).parents[2]
 FOLDERS = ("custom_nodes", "input", "models", "output", "temp", "user")
 START = 400  # seconds; 10 on a machine that does nothing else
+# Core's nodes that run files which only users have; see tests/editors.py.
+EDITORS = """
+import pathlib, sys
+sys.path.append({folder!r})
+import editors, folder_paths, nodes
+editors.patch_core(nodes.NODE_CLASS_MAPPINGS)
+editors.write_models(pathlib.Path(folder_paths.base_path))
+NODE_CLASS_MAPPINGS = {{}}
+"""
 FLAGS = ("--cpu", "--database-url", "sqlite:///:memory:", "--preview-method", "none")
 
 
@@ -29,6 +38,8 @@ def comfyui_path() -> Path | None:
 def comfyui(base: Path, pack: Path = PACK) -> Iterator[str]:
     """The address of a ComfyUI that loads ``pack`` and works in ``base``; its log is ``base/comfyui.log``.
 
+    What only users have is stood in for: see ``editors``.
+
     Raises:
         RuntimeError: It does not answer, or does not load the pack; the message ends with its log.
     """
@@ -39,6 +50,7 @@ def comfyui(base: Path, pack: Path = PACK) -> Iterator[str]:
     for folder in FOLDERS:
         (base / folder).mkdir(parents=True, exist_ok=True)
     (base / "custom_nodes/ComfyUI-Likeness").symlink_to(pack)
+    (base / "custom_nodes/stand_in_editors.py").write_text(EDITORS.format(folder=str(PACK / "tests")))
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]

@@ -11,6 +11,7 @@ from types import SimpleNamespace
 
 import pytest
 
+import editors
 import factories
 import seeded
 from headless.__main__ import choose_host
@@ -33,13 +34,14 @@ def pytest_runtest_makereport():
 
 @pytest.fixture(scope="session")
 def base(tmp_path_factory) -> Path:
-    """A base folder without models; the clips in its input folder are short."""
+    """A base folder without weights; the clips in its input folder are short."""
     from headless import comfyui
 
     if choose_host() is not comfyui:
         pytest.skip("set COMFYUI_PATH, and COMFYUI_PYTHON to its interpreter, and run with that")
     root = factories.write_base(tmp_path_factory.mktemp("base"), CLIP_FRAMES)
     seeded.write(root, seeded.WORKFLOWS)
+    editors.write_models(root)
     return root
 
 
@@ -59,6 +61,9 @@ def session(base):
 
     comfyui.load_pack = measure
     started = comfyui.start(base)
+    import nodes
+
+    editors.patch_core(nodes.NODE_CLASS_MAPPINGS)
     started.load_seconds = sum(spent)
     return started
 

@@ -9,9 +9,9 @@ import sys
 from pathlib import Path
 
 PACK = Path(__file__).parents[2]
-sys.path.insert(0, str(PACK / "tests"))
-sys.path.insert(0, str(PACK))
+sys.path[:0] = [str(PACK), str(PACK / "tests")]
 
+import editors  # noqa: E402
 import seeded  # noqa: E402
 from headless import outputs, settings, standalone, workflow  # noqa: E402
 
@@ -19,10 +19,14 @@ from headless import outputs, settings, standalone, workflow  # noqa: E402
 def main(base: Path, output: Path) -> dict:
     session = standalone.start(base)
     found = {"nodes": {name: session.info(name) for name in session.names()}, "workflows": {}}
+    session = editors.fill_in(session)
     for file in sorted((PACK / "workflows").glob("*.json")):
         prompt = workflow.to_api(seeded.read(file), session.info)
         prompt = settings.assign(prompt, session.info, [], bring=str)
-        runs = {half: run(standalone.start(base, half == "fp16"), prompt, output) for half in ("fp32", "fp16")}
+        runs = {
+            half: run(editors.fill_in(standalone.start(base, half == "fp16")), prompt, output)
+            for half in ("fp32", "fp16")
+        }
         found["workflows"][file.stem] = {"api": prompt, **runs}
     return found
 

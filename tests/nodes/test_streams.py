@@ -1,5 +1,7 @@
 """Videos in, videos out, on a clip of the astronaut who moves through the picture."""
 
+from pathlib import Path
+
 import av
 import numpy as np
 import pytest
@@ -56,7 +58,7 @@ def test_one_person_is_one_track_and_her_gap_is_bridged(tracked):
 
 
 def test_crops_that_come_back_unchanged_change_little(nodes, clip, tracked):
-    crops, alignment = nodes["LikenessCropVideo"].execute(clip, tracked[0], 256, "ffhq").args
+    crops, alignment, _ = nodes["LikenessCropVideo"].execute(clip, tracked[0], 256, "ffhq").args
     assert pixels(crops).shape == (FRAMES, 256, 256, 3)
     result = nodes["LikenessPasteVideo"].execute(clip, crops, alignment, crf=4.0).args[0]
     error = (pixels(result) - pixels(clip)).square().mean()
@@ -66,7 +68,7 @@ def test_crops_that_come_back_unchanged_change_little(nodes, clip, tracked):
 def test_inverted_crops_are_seen_where_the_face_is_and_nowhere_else(nodes, clip, tracked):
     from comfy_api.latest import InputImpl, Types
 
-    crops, alignment = nodes["LikenessCropVideo"].execute(clip, tracked[0], 128, "arcface112").args
+    crops, alignment, _ = nodes["LikenessCropVideo"].execute(clip, tracked[0], 128, "arcface112").args
     parts = crops.get_components()
     inverted = InputImpl.VideoFromComponents(Types.VideoComponents(1 - parts.images, parts.frame_rate))
     result = nodes["LikenessPasteVideo"].execute(clip, inverted, alignment, crf=4.0).args[0]
@@ -79,7 +81,7 @@ def test_inverted_crops_are_seen_where_the_face_is_and_nowhere_else(nodes, clip,
 def test_frames_without_the_person_can_be_left_out(nodes, clip):
     detector = nodes["LikenessLoadFaceDetector"].execute("yunet/2023mar").args[0]
     faces = nodes["LikenessTrackVideo"].execute(clip, detector, bridge=0).args[0]
-    crops, alignment = nodes["LikenessCropVideo"].execute(clip, faces, 64, "ffhq", missing="skip").args
+    crops, alignment, _ = nodes["LikenessCropVideo"].execute(clip, faces, 64, "ffhq", missing="skip").args
     assert len(pixels(crops)) == len(alignment) == FRAMES - 3
     with pytest.raises(ValueError, match="images 10 to 12 of 24"):
         nodes["LikenessCropVideo"].execute(clip, faces, 64, "ffhq", missing="error")
@@ -100,13 +102,15 @@ def test_other_videos_are_refused(nodes, clip, tracked, pack):
         nodes["LikenessCropVideo"].execute(clip, twice, 64, "ffhq")
 
 
-def test_nothing_is_left_in_the_temp_folder_when_a_stream_fails(nodes, clip, tracked, base):
+def test_nothing_is_left_in_the_temp_folder_when_a_stream_fails(nodes, clip, tracked, pack):
+    import folder_paths
     from comfy_api.latest import InputImpl, Types
 
-    _, alignment = nodes["LikenessCropVideo"].execute(clip, tracked[0], 64, "ffhq").args
-    before = {file.name for file in (base / "temp").iterdir()}
+    temp = Path(folder_paths.get_temp_directory())
+    _, alignment, _ = nodes["LikenessCropVideo"].execute(clip, tracked[0], 64, "ffhq").args
+    before = {file.name for file in temp.iterdir()}
     parts = clip.get_components()
     shorter = InputImpl.VideoFromComponents(Types.VideoComponents(parts.images[:7], parts.frame_rate))
     with pytest.raises(ValueError, match="Expected 24 crops"):
         nodes["LikenessPasteVideo"].execute(clip, shorter, alignment)
-    assert {file.name for file in (base / "temp").iterdir()} == before
+    assert {file.name for file in temp.iterdir()} == before

@@ -1,0 +1,147 @@
+"""What stands in for the files that only users have: a checkpoint, an upscaler, a face restorer.
+
+Each is a picture editor of which everything is known: ``identity`` gives back what it is given, ``inverted`` its
+negative. The core nodes that would run the user's files are ``NAMES``; nothing else is replaced. Imports no likeness.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from torch import Tensor
+from torch.nn.functional import interpolate
+
+EDITORS: dict[str, Callable[[Tensor], Tensor]] = {"identity": lambda image: image, "inverted": lambda image: 1 - image}
+# Core's nodes that stand-ins replace.
+NAMES = (
+    "CheckpointLoaderSimple",
+    "CLIPTextEncode",
+    "VAEEncode",
+    "KSampler",
+    "VAEDecode",
+    "UpscaleModelLoader",
+    "ImageUpscaleWithModel",
+)
+CHECKPOINT, UPSCALER, RESTORER = "your_checkpoint.safetensors", "your_upscaler.pth", "GFPGANv1.4.onnx"
+FILES = {"checkpoints": CHECKPOINT, "upscale_models": UPSCALER}  # by folder; empty, for the loaders to list
+LARGER = 2  # times, as the upscaler makes a picture
+
+
+def write_models(base: Path, editor: str = "identity") -> None:
+    """The files in a base folder's models; the restorer's is a true graph of one operator."""
+    for folder, name in FILES.items():
+        path = base / "models" / folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch()
+    restorer = base / "models/facerestore_models" / RESTORER
+    restorer.parent.mkdir(parents=True, exist_ok=True)
+    restorer.write_bytes(graph({"identity": "Identity", "inverted": "Neg"}[editor]))
+
+
+def fill_in(session: Any, editor: str = "identity") -> Any:
+    """A session on the stand-ins for ComfyUI, with stand-ins for ``NAMES`` too."""
+    from comfy_api.latest import io
+
+    session.nodes.update(nodes(io, editor))
+    return session
+
+
+def nodes(io: ModuleType, editor: str = "identity") -> dict[str, type]:
+    """Nodes named as core's, by name; ``io`` is a host's. A latent holds the pixels themselves."""
+    edit = EDITORS[editor]
+    model, clip, vae, words, latent, upscaler = (
+        io.Custom(kind) for kind in ("MODEL", "CLIP", "VAE", "CONDITIONING", "LATENT", "UPSCALE_MODEL")
+    )
+    choice, number, whole = io.Combo.Input, io.Float.Input, io.Int.Input
+    sampling = [
+        model.Input("model"),
+        whole("seed", default=0, min=0, max=2**64 - 1),
+        whole("steps", default=20, min=1, max=10000),
+        number("cfg", default=8.0, min=0.0, max=100.0),
+        choice("sampler_name", options=["euler"]),
+        choice("scheduler", options=["normal"]),
+        words.Input("positive"),
+        words.Input("negative"),
+        latent.Input("latent_image"),
+        number("denoise", default=1.0, min=0.0, max=1.0),
+    ]
+    loaded = choice("ckpt_name", options=[CHECKPOINT])
+    given = {
+        "CheckpointLoaderSimple": ([loaded], (model, clip, vae), lambda ckpt_name: ("model", "clip", "vae")),
+        "CLIPTextEncode": ([io.String.Input("text", multiline=True), clip.Input("clip")], (words,), lambda **_: ([],)),
+        "VAEEncode": ([io.Image.Input("pixels"), vae.Input("vae")], (latent,), lambda pixels, vae: (pixels,)),
+        "KSampler": (sampling, (latent,), lambda latent_image, **_: (edit(latent_image),)),
+        "VAEDecode": ([latent.Input("samples"), vae.Input("vae")], (io.Image,), lambda samples, vae: (samples,)),
+        "UpscaleModelLoader": ([choice("model_name", options=[UPSCALER])], (upscaler,), lambda model_name: ("model",)),
+        "ImageUpscaleWithModel": (
+            [upscaler.Input("upscale_model"), io.Image.Input("image")],
+            (io.Image,),
+            lambda upscale_model, image: (edit(upscale(image)),),
+        ),
+    }
+    return {name: _node(io, name, *given[name]) for name in NAMES}
+
+
+def upscale(image: Tensor) -> Tensor:
+    """(B, H, W, 3) larger."""
+    planes = interpolate(image.movedim(-1, 1), scale_factor=LARGER, mode="bicubic", antialias=True)
+    return planes.movedim(1, -1).clamp(0, 1)
+
+
+def patch_core(core: dict[str, type], editor: str = "identity") -> None:
+    """Let ComfyUI's own nodes of ``NAMES`` do what the stand-ins do; their sockets and widgets stay its own."""
+    edit = EDITORS[editor]
+    core["CheckpointLoaderSimple"].load_checkpoint = lambda self, ckpt_name: ("model", "clip", "vae")
+    core["CLIPTextEncode"].encode = lambda self, clip, text: ([],)
+    core["VAEEncode"].encode = lambda self, vae, pixels: ({"samples": pixels},)
+    core["KSampler"].sample = lambda self, latent_image, **_: ({"samples": edit(latent_image["samples"])},)
+    core["VAEDecode"].decode = lambda self, vae, samples: (samples["samples"],)
+    from comfy_api.latest import io
+
+    def larger(cls: type, upscale_model: Any, image: Tensor) -> Any:
+        return io.NodeOutput(edit(upscale(image)))
+
+    core["UpscaleModelLoader"].execute = classmethod(lambda cls, model_name: io.NodeOutput("model"))
+    core["ImageUpscaleWithModel"].execute = classmethod(larger)
+
+
+def _node(io: ModuleType, name: str, inputs: list, outputs: tuple, run: Callable) -> type:
+    def define(cls: type) -> Any:
+        return io.Schema(name, name, "stand-ins", inputs=inputs, outputs=[output.Output() for output in outputs])
+
+    def execute(**values: Any) -> Any:
+        return io.NodeOutput(*run(**values))
+
+    return type(name, (io.ComfyNode,), {"define_schema": classmethod(define), "execute": staticmethod(execute)})
+
+
+def graph(operator: str, side: int | None = 512, numbers: tuple[str, ...] = ()) -> bytes:
+    """An .onnx file from ``input`` (1, 3, side, side) to ``output`` by one operator; further inputs are numbers."""
+    picture = [1, 3, side, side]
+    node = _field(1, b"input") + _field(2, b"output") + _field(4, operator.encode())
+    sockets = _field(11, _socket("input", picture)) + b"".join(_field(11, _socket(name, [1])) for name in numbers)
+    made = _field(1, node) + _field(2, b"editor") + sockets + _field(12, _socket("output", picture))
+    return _field(1, 8) + _field(8, _field(2, 17)) + _field(7, made)
+
+
+def _socket(name: str, shape: list[int | None]) -> bytes:
+    sizes = b"".join(_field(1, _field(2, b"free") if size is None else _field(1, size)) for size in shape)
+    return _field(1, name.encode()) + _field(2, _field(1, _field(1, 1) + _field(2, sizes)))
+
+
+def _field(number: int, value: bytes | int) -> bytes:
+    """A protobuf field."""
+    if isinstance(value, int):
+        return _varint(number << 3) + _varint(value)
+    return _varint(number << 3 | 2) + _varint(len(value)) + value
+
+
+def _varint(value: int) -> bytes:
+    digits = []
+    while value > 127:
+        digits.append(value & 127 | 128)
+        value >>= 7
+    return bytes([*digits, value])
