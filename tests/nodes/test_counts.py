@@ -60,7 +60,7 @@ def test_faces_are_found_named_chosen_and_drawn(crowd):
 
 @every_crowd
 def test_faces_are_cut_and_pasted(crowd):
-    crops, alignment = crowd.run("AlignFaces", crowd.image, crowd.faces, 64, "dlib")
+    crops, alignment, *_ = crowd.run("AlignFaces", crowd.image, crowd.faces, 64, "dlib")
     assert crops.shape == (crowd.rows, 64, 64, 3)
     (pasted,) = crowd.run("PasteFaces", crowd.image, 1 - crops, alignment)
     assert (pasted != crowd.image).flatten(1).any(1).tolist() == [crowd.count > 0] * crowd.frames
@@ -82,11 +82,11 @@ def test_identities_are_compared_where_there_are_any(crowd, pack):
 
 @every_crowd
 def test_tracks_are_followed_and_steadied(crowd):
-    tracked, count, summary = crowd.run("TrackFaces", crowd.image, crowd.faces)
+    tracked, count, summary, *_ = crowd.run("TrackFaces", crowd.image, crowd.faces)
     assert (len(tracked), count) == (crowd.rows, crowd.count)
     assert len(summary.splitlines()) == max(crowd.count, 1)
     for mode in ("zero phase", "causal"):
-        (steady,) = crowd.run("SmoothFaces", tracked, mode)
+        steady, *_ = crowd.run("SmoothFaces", tracked, mode)
         torch.testing.assert_close(steady.bbox, tracked.bbox, atol=0.1, rtol=0)  # nobody moves
 
 
@@ -124,7 +124,7 @@ def test_a_video_is_tracked_cut_and_pasted(crowd, pack):
         with pytest.raises(ValueError, match=f"one face in a frame, got {crowd.rows} faces in {crowd.frames} frames"):
             crowd.run("CropVideo", *cut)
     else:
-        crops, alignment = crowd.run("CropVideo", *cut)
+        crops, alignment, *_ = crowd.run("CropVideo", *cut)
         assert crops.get_components().images.shape == (crowd.frames, 64, 64, 3)
         (back,) = crowd.run("PasteVideo", crowd.video, crops, alignment)
         assert back.get_components().images.shape == crowd.image.shape

@@ -25,6 +25,6 @@ GRAPH = Graph(
     Column(segs, boxes),
     Column(back, drawn),
     Column(shown),
-    frames={"Choose": (faces, chosen), "To a detailer": (theirs, segs, boxes), "And back": (back, drawn, shown)},
+    frames={"Choose": (faces, chosen), "To a detailer": (segs, boxes), "And back": (back, drawn, shown)},
     pictures=(shown,),
 )
