@@ -121,7 +121,7 @@ class ApplyIdentityAdapter(io.ComfyNode):
                     min=0.0,
                     max=1.0,
                     step=0.01,
-                    tooltip="When it begins, as a share of the sampling: later leaves the picture's layout to the prompt.",
+                    tooltip="When it begins, as a share of the sampling: later leaves the layout to the prompt.",
                 ),
                 io.Float.Input(
                     "end_percent",

@@ -215,7 +215,7 @@ def apply(model: ModelPatcher, who: Applied) -> ModelPatcher:
         return model
     if keep_input not in options.get("patches", {}).get("attn2_patch", []):
         model.set_model_attn2_patch(keep_input)
-    for key, found, place in replacements(options, who.blocks):
+    for _, found, place in replacements(options, who.blocks):
         found = found if isinstance(found, CrossAttention) else CrossAttention(found)
         model.set_model_attn2_replace(CrossAttention(found.under, (*found.parts, who)), *place)
     return model
@@ -284,8 +284,8 @@ def check_mask(who: Applied, shape: tuple[int, ...]) -> None:
     tall, wide = shape[-2:]
     if abs(width / wide - height / tall) * min(tall, wide) > max(width / wide, height / tall):
         raise ValueError(
-            f"Expected a mask of the picture's shape, {wide} to {tall}, got one of {width} x {height}: make the mask of "
-            "Apply Identity Adapter as large as the picture."
+            f"Expected a mask of the picture's shape, {wide} to {tall}, got one of {width} x {height}: make the mask "
+            "of Apply Identity Adapter as large as the picture."
         )
     if count not in (1, rows):
         raise ValueError(f"Expected one mask or {rows}, one for each picture of the batch, got {count}.")

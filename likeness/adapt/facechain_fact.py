@@ -10,7 +10,7 @@ the negative prompt's rows see the same person.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -108,7 +108,8 @@ class Resampler(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """(N, queries, out) from (N, M, given)."""
         x, latents = self.proj_in(x), self.latents.expand(len(x), -1, -1)
-        for attn, feed in self.layers:
+        for layer in self.layers:
+            attn, feed = layer.children()
             latents = attn(x, latents) + latents
             latents = feed(latents) + latents
         return self.norm_out(self.proj_out(latents))
@@ -134,20 +135,22 @@ class FaceTokens(nn.Module):
 
 class FaceChainFACT(nn.Module):
     title, base, hook, negative = TITLE, "Stable Diffusion 1.5", "middle", "person"
-    parts = {
+    parts: ClassVar = {
         "transface.": "its face encoder TransFace",
         "local_fac_prj.": "its resampler (local_fac_prj)",
         "mid_block.": "its attention blocks",
     }
 
-    def __init__(self, blocks: dict[str, tuple[int, int, int]], resampler: dict, encoder: dict) -> None:
+    def __init__(
+        self, blocks: dict[str, tuple[int, int, int]], resampler: dict[str, int], encoder: dict[str, int]
+    ) -> None:
         super().__init__()
         self.transface = transface.TransFace(**encoder)
         self.local_fac_prj = Resampler(**resampler)
         for name, sizes in blocks.items():
             plant(self, PROCESSOR.format(name), GatedSelfAttention(*sizes))
 
-    def split(self) -> tuple[FaceTokens, dict[Key, GatedSelfAttention]]:
+    def split(self) -> tuple[FaceTokens, dict[Key, nn.Module]]:
         blocks = {key: self.get_submodule(PROCESSOR.format(name)) for name, key in BLOCKS.items()}
         return FaceTokens(self.transface, self.local_fac_prj), blocks
 

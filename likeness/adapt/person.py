@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from functools import cached_property, partial
-from typing import Protocol
+from functools import cached_property
+from typing import Any, Protocol
 
-import torch
 from torch import Tensor, nn
 
 from ..geometry import check_image
 from ..select import name_images
 from ..types import Embeddings, Faces, NoFaceError, ParsingMap
-from ..weights import StateDict, UnsupportedCheckpointError
+from ..weights import StateDict, System, UnsupportedCheckpointError
 
 Key = tuple[str, int, int]  # a transformer block of the denoiser: "input", "middle" or "output", number, depth
 
@@ -151,12 +150,12 @@ class Block(Protocol):
 
 def attention(q: Tensor, k: Tensor, v: Tensor, heads: int) -> Tensor:
     """(B, N, C) softmax attention of (B, N, C) queries over (B, M, C) keys and values, channels split into heads."""
-    split = partial(torch.unflatten, dim=-1, sizes=(heads, -1))
-    out = nn.functional.scaled_dot_product_attention(*(split(t).transpose(1, 2) for t in (q, k, v)))
+    q, k, v = (t.reshape(*t.shape[:2], heads, -1).transpose(1, 2) for t in (q, k, v))
+    out = nn.functional.scaled_dot_product_attention(q, k, v)
     return out.transpose(1, 2).flatten(2)
 
 
-def check_layout(state_dict: StateDict, systems: tuple) -> None:
+def check_layout(state_dict: StateDict, systems: Iterable[System]) -> None:
     """Say what a file is that no adapter can be built of, where that is known.
 
     Raises:
@@ -168,10 +167,11 @@ def check_layout(state_dict: StateDict, systems: tuple) -> None:
         )
     for system in systems:
         if all(key in state_dict for key in system.keys):
-            parts = system.network.parts.items()
+            network: Any = system.network
+            parts = network.parts.items()
             lacking = [what for start, what in parts if not any(name.startswith(start) for name in state_dict)]
             if lacking:
                 raise UnsupportedCheckpointError(
-                    f"Expected all of {system.network.title}, got a file without {' and without '.join(lacking)}: "
+                    f"Expected all of {network.title}, got a file without {' and without '.join(lacking)}: "
                     f"choose it by its name ({system.name}/...), which joins all its files."
                 )

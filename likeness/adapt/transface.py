@@ -25,7 +25,8 @@ class Attention(nn.Module):
         self.proj = nn.Linear(size, size)
 
     def forward(self, x: Tensor) -> Tensor:
-        return self.proj(attention(*self.qkv(x).chunk(3, -1), HEADS))
+        q, k, v = self.qkv(x).chunk(3, -1)
+        return self.proj(attention(q, k, v, HEADS))
 
 
 class Mlp(nn.Module):

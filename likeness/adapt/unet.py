@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from .person import Key
 
-# Transformer layers at each level, downwards; a level has two blocks down and three up, all levels but the last resample.
+# Transformer layers at each level, downwards. A level has two blocks down and three up; all but the last resample.
 DEPTHS = {"sd15": (1, 1, 1, 0), "sdxl": (0, 2, 10)}
 MIDDLE = {"sd15": 1, "sdxl": 10}
 

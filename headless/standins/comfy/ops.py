@@ -1,3 +1,3 @@
 """Layers, as torch has them."""
 
-from torch import nn as manual_cast  # noqa: F401, N813
+from torch import nn as manual_cast  # noqa: F401

@@ -1,4 +1,4 @@
-"""The adapters that every test here is run on. A new system adds a case: its network at the toys' size, and two people."""
+"""The adapters that every test here is run on. A new system adds a case: its network, seeded, at the toys' size."""
 
 from __future__ import annotations
 
