@@ -7,8 +7,11 @@ those of a small size, whose blocks are all as wide as SD 1.5's first.
 
 import ast
 import sys
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
+from unittest.mock import patch
 
 import torch
 from torch import nn
@@ -21,10 +24,10 @@ from likeness.adapt import unet
 from likeness.adapt.facechain_fact import plant
 
 FOLDER = Path(__file__).parents[1] / "checkpoints/facechain_fact"
-REPOSITORY = "https://github.com/modelscope/facechain"
 CLASSES = {"Face_Prj_Resampler", "PerceiverAttention", "FeedForward", "reshape_tensor"}
 LEVELS = {"down_blocks": (320, 640, 1280), "up_blocks": (1280, 1280, 640, 320), "mid_block": (1280,)}
-NAMES = {"": ("facechain_fact_maj", "facechain_fact_film"), "transface": ("ms1mv2_model_transface_s",)}
+ADAPTERS, ENCODER = ("facechain_fact_maj", "facechain_fact_film"), "ms1mv2_model_transface_s"
+BLOCKS = list(unet.blocks("sd15"))
 TOKENS, CONTEXT, HEADS, WEIGHT = 24, 768, 8, 0.8
 
 
@@ -42,19 +45,23 @@ def read_classes(checkout: Path) -> SimpleNamespace:
     tree = ast.parse((checkout / "face_adapter/face_adapter_v1.py").read_text())
     tree.body = [node for node in tree.body if getattr(node, "name", None) in CLASSES]
     found = {"torch": torch, "nn": nn, "math": __import__("math")}
-    exec(compile(tree, "face_adapter_v1.py", "exec"), found)
+    exec(compile(tree, "face_adapter_v1.py", "exec"), found)  # noqa: S102 - a checkout that the caller trusts
     return SimpleNamespace(
         vit=vit.VisionTransformer, resampler=found["Face_Prj_Resampler"], processor=processors.FaceAttnProcessor2_0
     )
 
 
-def build(theirs: SimpleNamespace, small: bool) -> nn.Module:
-    """All networks under the names of the files' tensors, those of the second file after "transface."."""
-    whole = nn.Module()
+def build_encoder(theirs: SimpleNamespace, small: bool) -> nn.Module:
+    """TransFace, the second file."""
     size, depth = (64, 2) if small else (512, 12)
-    whole.transface = theirs.vit(112, 9, num_classes=size, embed_dim=size, depth=depth, num_heads=8)
-    given = {"dim": 128, "depth": 2, "heads": 2, "num_queries": 4} if small else {}
-    whole.local_fac_prj = theirs.resampler(**{"heads": 12, "dim": 1024, **given}, embedding_dim=size)
+    return theirs.vit(112, 9, num_classes=size, embed_dim=size, depth=depth, num_heads=8).eval()
+
+
+def build(theirs: SimpleNamespace, small: bool) -> nn.Module:
+    """The resampler and sixteen blocks under the first file's names."""
+    whole = nn.Module()
+    given = {"dim": 128, "depth": 2, "heads": 2, "num_queries": 4, "embedding_dim": 64} if small else {}
+    whole.local_fac_prj = theirs.resampler(**{"heads": 12, "dim": 1024, **given})
     for name in unet.blocks("sd15"):
         part, level = name.split(".")[:2]
         width = 320 if small else LEVELS[part][0 if part == "mid_block" else int(level)]
@@ -79,19 +86,24 @@ def attention() -> nn.Module:
     return attn
 
 
-def run(whole: nn.Module) -> list[torch.Tensor]:
-    return [*encode(whole), *(made for name in unet.blocks("sd15") for made in change(processor(whole, name)))]
+def run(whole: nn.Module, patches: torch.Tensor) -> list[torch.Tensor]:
+    return [*resample(whole, patches), *(made for name in BLOCKS for made in change(processor(whole, name)))]
 
 
 def processor(whole: nn.Module, name: str) -> nn.Module:
     return whole.get_submodule(f"{name}.attn2.processor")
 
 
-def encode(whole: nn.Module) -> list[torch.Tensor]:
-    """Patches of two faces, the tokens made of them, and those of nobody."""
+def encode(encoder: nn.Module) -> list[torch.Tensor]:
+    """The patches of two faces; the identity vector is not used."""
     with torch.no_grad():
-        patches, _ = whole.transface(seeded("faces", 2, 3, 112, 112))
-        return [patches, whole.local_fac_prj(patches), whole.local_fac_prj(torch.zeros_like(patches[:1]))]
+        return [encoder(seeded("faces", 2, 3, 112, 112))[0]]
+
+
+def resample(whole: nn.Module, patches: torch.Tensor) -> list[torch.Tensor]:
+    """The tokens of two faces, and those of nobody."""
+    with torch.no_grad():
+        return [whole.local_fac_prj(patches), whole.local_fac_prj(torch.zeros_like(patches[:1]))]
 
 
 def change(processor: nn.Module) -> list[torch.Tensor]:
@@ -105,54 +117,49 @@ def change(processor: nn.Module) -> list[torch.Tensor]:
     return [seen[0], x + changed]
 
 
-def find_unseen(whole: nn.Module) -> list[str]:
+def find_unseen(encoder: nn.Module, whole: nn.Module, patches: torch.Tensor) -> list[str]:
     """Tensors that the golden does not see, but for TransFace's identity vector and training, which we leave out."""
-    encoders = nn.ModuleDict({name: whole.get_submodule(name) for name in ("transface", "local_fac_prj")})
-    left = ("transface.feature.", "transface.senet.", "transface.mask_token")
-    unseen = [name for name in seeding.blind(encoders, encode, 1e-4) if not name.startswith(left)]
-    first = processor(whole, next(iter(unet.blocks("sd15"))))  # all are of one class and size, and each has its output
-    return unseen + list(seeding.blind(first, change, 1e-4))
-
-
-def write(whole: nn.Module, rules: seeding.Plan, suffix: str) -> dict[str, list]:
-    """A layout for each published file; the constants of all come back."""
-    constants = {}
-    for part, names in NAMES.items():
-        every = whole.state_dict()
-        mine = {name: tensor for name, tensor in every.items() if name.startswith("transface.") == bool(part)}
-        named = {name.removeprefix(f"{part}."): name for name in mine}
-        for file in names:
-            found = golden.write_layout(
-                FOLDER / f"{file}{suffix}.tsv",
-                {short: mine[name] for short, name in named.items()},
-                {short: rules[name] for short, name in named.items()},
-            )
-        constants |= found
-    return constants
+    left = ("feature.", "senet.", "mask_token")
+    unseen = [name for name in seeding.blind(encoder, encode, 1e-4) if not name.startswith(left)]
+    resampler = nn.ModuleDict({"local_fac_prj": whole.local_fac_prj})
+    first = processor(whole, BLOCKS[0])  # all are of one class and size, and each has its own golden
+    resampled = seeding.blind(resampler, lambda module: resample(SimpleNamespace(**module), patches), 1e-4)
+    return [*unseen, *resampled, *seeding.blind(first, change, 1e-4)]
 
 
 def main(checkout: Path) -> None:
     theirs = read_classes(checkout)
-    rules = seeding.plan(lambda: build(theirs, small=True))
-    whole = build(theirs, small=True)
-    rules = seeding.calibrate(whole, rules, run)
-    whole.load_state_dict(seeding.fill(whole.state_dict(), rules))
-    if unseen := find_unseen(whole):
+    encoder, seen_by = calibrated(lambda: build_encoder(theirs, small=True), encode)
+    (patches,) = encode(encoder)
+    whole, rules = calibrated(lambda: build(theirs, small=True), lambda module: run(module, patches))
+    if unseen := find_unseen(encoder, whole, patches):
         raise RuntimeError(f"Expected a golden that sees every tensor, got one that does not see {', '.join(unseen)}.")
-    constants = write(whole, rules, ".small")
-    with torch.device("meta"):
-        full = build(theirs, small=False)
-    write(full, dict.fromkeys(full.state_dict(), (0.0, 0.0)), "")
+    constants = golden.write_layout(FOLDER / f"{ENCODER}.small.tsv", encoder.state_dict(), seen_by)
+    for name in ADAPTERS:
+        constants |= golden.write_layout(FOLDER / f"{name}.small.tsv", whole.state_dict(), rules)
+    rates = partial(torch.linspace, device="cpu")  # the authors read numbers off it while they build
+    with torch.device("meta"), patch.object(torch, "linspace", rates):
+        full = dict.fromkeys(ADAPTERS, build(theirs, small=False)) | {ENCODER: build_encoder(theirs, small=False)}
+    for name, module in full.items():
+        golden.write_layout(FOLDER / f"{name}.tsv", module.state_dict(), dict.fromkeys(module.state_dict(), (0.0, 0.0)))
     source = {
-        "repository": REPOSITORY,
+        "repository": "https://github.com/modelscope/facechain",
         "commit": golden.commit(checkout),
         "file": "face_adapter/vit.py, face_adapter_v1.py, face_attention_processor_v1.py",
         "class": "VisionTransformer, Face_Prj_Resampler, FaceAttnProcessor2_0",
     }
-    made = dict(zip(("patches", "tokens", "nobody"), encode(whole), strict=True))
-    for name in unet.blocks("sd15"):
+    made = {"patches": patches, **dict(zip(("tokens", "nobody"), resample(whole, patches), strict=True))}
+    for name in BLOCKS:
         made[f"gated.{name}"], made[f"block.{name}"] = change(processor(whole, name))
     golden.write_golden(FOLDER / "golden.json", source, made, constants)
+
+
+def calibrated(make: Callable[[], nn.Module], run: seeding.Run) -> tuple[nn.Module, seeding.Plan]:
+    """The authors' module with seeded values, and the rules they follow."""
+    module = make()
+    rules = seeding.calibrate(module, seeding.plan(make), run)
+    module.load_state_dict(seeding.fill(module.state_dict(), rules))
+    return module, rules
 
 
 if __name__ == "__main__":
