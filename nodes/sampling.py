@@ -144,9 +144,10 @@ class CrossAttention:
         self.parts = (*self.parts, (callback, kwargs))
 
     def __call__(self, q: Tensor, k: Tensor, v: Tensor, options: dict) -> Tensor:
-        under = self.under or attend(options, options["n_heads"])
-        before = partial(under, q, k, v, *([options] if self.under else []))
         done = options.setdefault(DONE, set())  # another's replacement may run ours inside its own
+        before = partial(attend(options, options["n_heads"]), q, k, v)
+        if self.under is not None:
+            before = partial(torch.Tensor.to, self.under(q, k, v, options), q.dtype)
         for part in self.parts:
             if not isinstance(part, Applied):
                 before = partial(added, before(), q, k, v, options, *part)

@@ -57,6 +57,7 @@ FLUX = {
     "depth": 1,
     "depth_single_blocks": 1,
     "axes_dim": [8, 8, 8],
+    "txt_ids_dims": [],
     "theta": 10000,
     "patch_size": 2,
     "qkv_bias": True,
