@@ -9,7 +9,9 @@ adapter = Node("LikenessLoadIdentityAdapter", model="facechain_fact/maj")
 checkpoint = Node("CheckpointLoaderSimple", "Load Checkpoint", ckpt_name="majicmixRealistic_v6.safetensors")
 
 faces = Node("LikenessDetectFaces", detector=detector["detector"], image=photo["IMAGE"], max_faces=1)
-head = Node("LikenessParseFaces", "The person's outline", parser=parser["parser"], image=photo["IMAGE"], regions="person")
+head = Node(
+    "LikenessParseFaces", "The person's outline", parser=parser["parser"], image=photo["IMAGE"], regions="person"
+)
 words = Node("CLIPTextEncode", "Prompt", (300, 160), clip=checkpoint["CLIP"], text="portrait of a person, best quality")
 others = Node(
     "CLIPTextEncode", "Negative prompt", (300, 160), clip=checkpoint["CLIP"], text="lowres, bad anatomy, worst quality"
@@ -42,22 +44,21 @@ decoded = Node("VAEDecode", samples=sampler["LATENT"], vae=checkpoint["VAE"])
 saved = Node("SaveImage", "The new picture", images=decoded["IMAGE"], filename_prefix="likeness/fact")
 
 about = note(
-    "**Whose portrait?** The face in the photo becomes tokens that every block of the model sees; the prompt says the rest."
-    "\n\nIt needs an SD 1.5 checkpoint (majicmixRealistic_v6, on which this adapter was trained, or another) and the "
+    "**Whose portrait?** The face in the photo becomes tokens that every block of the model sees; the prompt says the "
+    "rest.\n\nIt needs an SD 1.5 checkpoint (majicmixRealistic_v6, on which it was trained, or another) and the "
     "adapter's files: the model panel says where they are. Ask before you use somebody's face.",
     260,
 )
 
 GRAPH = Graph(
     Column(photo, about),
-    Column((detector, parser, adapter), checkpoint, top=100),
-    Column((faces, head), (words, others, latent)),
-    Column(shown),
-    Column(sampler),
-    Column(decoded, saved),
+    Column((detector, parser, adapter), checkpoint),
+    Column((faces, head), words),
+    Column(shown, (others, latent)),
+    Column((sampler, decoded), saved),
     frames={
-        "The person": (photo, faces, head),
-        "What the picture shows": (words, others, latent),
+        "The person": (photo, detector, parser, adapter, faces, head, shown),
+        "What the picture shows": (checkpoint, words, others, latent),
         "The new picture": (sampler, decoded, saved),
     },
     pictures=(),

@@ -74,7 +74,7 @@ def fact(house: House) -> Any:
     """FaceChain-FACT with the toys' widths."""
     module = sys.modules[house.adapt.__name__ + ".facechain_fact"]
     by_key = house.sizes("sd15")
-    blocks = {name: (*by_key[key], 2 * by_key[key][0]) for name, key in module.BLOCKS.items()}
+    blocks = {name: (*by_key[key], 4 * by_key[key][0]) for name, key in module.BLOCKS.items()}
     resampler = {"given": 32, "size": 64, "out": 48, "heads": 2, "hidden": 128, "queries": 4, "depth": 2}
     encoder = {"size": 32, "hidden": 64, "patch": 9, "patches": 144, "depth": 2}
     return toys.fill(module.FaceChainFACT(blocks, resampler, encoder))

@@ -66,14 +66,14 @@ FLUX = {
 CONFIGS = {"sd15": {**COMMON, **SD15}, "sdxl": {**COMMON, **SDXL}, "flux": FLUX}
 
 
-def model(kind: str, dtype: torch.dtype = torch.float32) -> Any:
-    """A MODEL: "sd15", "sdxl" or "flux"."""
+def model(kind: str, dtype: torch.dtype = torch.float32, width: int = WIDTH) -> Any:
+    """A MODEL: "sd15", "sdxl" or "flux"; ``width`` is a UNet's first level's."""
     import comfy.model_management
     import comfy.model_patcher
     import comfy.supported_models
 
     build = {"sd15": "SD15", "sdxl": "SDXL", "flux": "Flux"}[kind]
-    config = getattr(comfy.supported_models, build)({**CONFIGS[kind], "dtype": dtype})
+    config = getattr(comfy.supported_models, build)({**CONFIGS[kind], "model_channels": width, "dtype": dtype})
     config.set_inference_dtype(dtype, None)
     network = config.get_model({}, "")
     fill(network.diffusion_model)
