@@ -1,8 +1,8 @@
 """FaceChain-FACT in ComfyUI's sampler: ``adapters.py ours|theirs|apply CHECKOUT``, with ComfyUI's interpreter.
 
-A UNet of SD 1.5's build, a fifth as wide, takes one step on a latent of 32 x 32, prompt and negative prompt. ``ours`` is
-the node's patch. ``theirs`` is the same weights in the authors' own classes, called from core's hook; CHECKOUT is their
-repository. ``apply`` is the apply node once it knows the person.
+A UNet of SD 1.5's build, a fifth as wide, takes one step on a latent of 32 x 32, prompt and negative prompt. ``ours``
+is the node's patch. ``theirs`` is the same weights in the authors' own classes, called from core's hook; CHECKOUT is
+their repository. ``apply`` is the apply node once it knows the person.
 """
 
 import os
