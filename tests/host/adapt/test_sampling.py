@@ -49,6 +49,11 @@ def apart(a, b):
     return float((a - b).abs().max())
 
 
+def same(a, b):
+    """Whether they differ by rounding alone."""
+    return apart(a, b) < 1e-5 * float(b.std())
+
+
 def half_mask(height, width):
     """(1, H, W) the left half."""
     mask = torch.zeros(1, height, width)
@@ -107,7 +112,7 @@ def test_rows_are_told_apart_however_core_batches_them(house, case, monkeypatch)
     model = applied(house, case, negative="nobody")
     together = sample(model, case)
     monkeypatch.setattr(comfy.samplers, "can_concat_cond", lambda a, b: a is b)
-    assert apart(sample(model, case), together) < 1e-4
+    assert same(sample(model, case), together)
     same = sample(applied(house, case, negative="person"), case)
     assert apart(same, together) > 1e-3  # the negative prompt's rows were told of nobody
     swapped = comfy.samplers.calc_cond_batch
@@ -117,7 +122,7 @@ def test_rows_are_told_apart_however_core_batches_them(house, case, monkeypatch)
 
     monkeypatch.undo()
     monkeypatch.setattr(comfy.samplers, "calc_cond_batch", other_order)
-    assert apart(sample(model, case), together) < 1e-4
+    assert same(sample(model, case), together)
 
 
 def test_without_a_negative_prompt_only_the_positive_is_run(house, case, seen):
@@ -180,7 +185,7 @@ def test_tiles_of_a_batch_are_told_what_their_conditions_are(house, case):
         model.set_model_unet_function_wrapper(tiled(count))
         return sample(model, case, size=(8, 16))
 
-    assert apart(run(1), run(2)) < 1e-4
+    assert same(run(1), run(2))
     with pytest.raises(ValueError, match="got tiles of 8 x 8: a tiled sampler does not say where they are"):
         run(1, mask=half_mask(64, 128))
 
@@ -197,20 +202,20 @@ def test_a_batch_takes_one_mask_or_one_for_each_picture(house, case, seen):
 
 def test_two_people_are_chained_in_either_order(house, case, plain):
     spec, adapter = case
-    left, right = half_mask(64, 64), 1 - half_mask(64, 64)
+    left, right = half_mask(128, 128), 1 - half_mask(128, 128)
 
     def chain(*people):
         model = house.model(spec.kind)
         for seed, mask in people:
             model = house.apply(model, adapter, **house.person(seed), mask=mask)
-        return sample(model, case)
+        return sample(model, case, size=(16, 16))
 
     one, other = chain((1, left), (5, right)), chain((5, right), (1, left))
-    for single in (plain(spec.kind), chain((1, left)), chain((5, right))):
+    for single in (plain(spec.kind, size=(16, 16)), chain((1, left)), chain((5, right))):
         assert apart(one, single) > 1e-4
         assert apart(other, single) > 1e-4
     if adapter.network.hook == "attn2":  # one token's attention does not see another's
-        assert apart(one, other) < 1e-4
+        assert same(one, other)
 
 
 def test_a_lora_works_beside_it(house, case, plain):

@@ -72,8 +72,9 @@ def model(kind: str, dtype: torch.dtype = torch.float32, width: int = WIDTH) -> 
     import comfy.model_patcher
     import comfy.supported_models
 
+    wide = {} if kind == "flux" else {"model_channels": width}
     build = {"sd15": "SD15", "sdxl": "SDXL", "flux": "Flux"}[kind]
-    config = getattr(comfy.supported_models, build)({**CONFIGS[kind], "model_channels": width, "dtype": dtype})
+    config = getattr(comfy.supported_models, build)({**CONFIGS[kind], **wide, "dtype": dtype})
     config.set_inference_dtype(dtype, None)
     network = config.get_model({}, "")
     fill(network.diffusion_model)
