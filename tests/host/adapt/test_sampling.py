@@ -113,8 +113,8 @@ def test_rows_are_told_apart_however_core_batches_them(house, case, monkeypatch)
     together = sample(model, case)
     monkeypatch.setattr(comfy.samplers, "can_concat_cond", lambda a, b: a is b)
     assert same(sample(model, case), together)
-    same = sample(applied(house, case, negative="person"), case)
-    assert apart(same, together) > 1e-3  # the negative prompt's rows were told of nobody
+    seen_too = sample(applied(house, case, negative="person"), case)
+    assert apart(seen_too, together) > 1e-3  # the negative prompt's rows were told of nobody
     swapped = comfy.samplers.calc_cond_batch
 
     def other_order(model, conds, *rest):
