@@ -59,7 +59,7 @@ def holds(frame: Box, box: Box) -> bool:
     return frame[0] <= box[0] and frame[1] <= box[1] and frame[2] >= box[2] and frame[3] >= box[3]
 
 
-@pytest.mark.parametrize("path", WORKFLOWS, ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", seeded.WORKFLOWS, ids=lambda path: path.stem)
 def test_nodes_and_frames_do_not_lie_over_each_other(path):
     saved = json.loads(path.read_text(encoding="utf-8"))
     nodes = {f"{node['id']} {node['type']}": place(node) for node in saved["nodes"]}
