@@ -10,10 +10,10 @@ from dataclasses import asdict
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-from . import engines, faces, identity, per_frame, perception, startup, weights
+from . import adapters, engines, faces, identity, per_frame, perception, startup, weights
 from .race import Row
 
-THEMES = (engines, faces, identity, per_frame, perception, startup, weights)
+THEMES = (adapters, engines, faces, identity, per_frame, perception, startup, weights)
 RESULTS = Path(__file__).with_name("results.json")
 EPILOG = """
 Peers with an environment of their own, in a folder that PEERS_PATH names:
@@ -22,8 +22,9 @@ Peers with an environment of their own, in a folder that PEERS_PATH names:
   face-alignment  the same with face-alignment==1.5.0; it compiles its network where g++ is installed
   faces        python3.11 -m venv $PEERS_PATH/faces && $PEERS_PATH/faces/bin/pip install torch torchvision scipy \\
                pillow opencv-python-headless
-and checkouts of their code, in the same folder: ComfyUI-ReActor, ComfyUI_FaceAnalysis, comfyui_facetools.
-Rows beside ComfyUI itself, and the import time, need one: COMFYUI_PATH (default ~/comfy/ComfyUI) and COMFYUI_PYTHON.
+and checkouts of their code, in the same folder: ComfyUI-ReActor, ComfyUI_FaceAnalysis, comfyui_facetools, facechain.
+Rows beside ComfyUI itself or in it, and the import time, need one: COMFYUI_PATH (default ~/comfy/ComfyUI) and
+COMFYUI_PYTHON.
 """
 
 

@@ -10,6 +10,7 @@ import folder_paths
 from comfy_api.latest import ComfyExtension, io
 
 from . import (
+    adapt,
     audit,
     detect,
     embed,
@@ -35,7 +36,7 @@ from . import (
 )
 
 TASKS = (faces, tracks, masks, streams, detect, landmark, guidance, parse, embed, reenact, swap, head3d, render)
-TASKS += (audit, experiments, reports)
+TASKS += (adapt, audit, experiments, reports)
 TASKS += (restore, videos, privacy, faceset, segs)
 
 

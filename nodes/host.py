@@ -7,6 +7,7 @@ from pathlib import Path
 
 import comfy.model_management
 import comfy.model_patcher
+import comfy.ops
 import comfy.utils
 import folder_paths
 import torch
@@ -40,6 +41,7 @@ HeadPose = io.Custom("LIKENESS_HEAD_POSE")
 HeadLifter = io.Custom("LIKENESS_HEAD_LIFTER")
 Reenactor = io.Custom("LIKENESS_REENACTOR")
 FaceSwapper = io.Custom("LIKENESS_SWAPPER")
+IdentityAdapter = io.Custom("LIKENESS_ADAPTER")
 Table = io.Custom("LIKENESS_TABLE")
 Report = io.Custom("LIKENESS_REPORT")
 FaceRestorer = io.Custom("LIKENESS_RESTORER")
@@ -221,6 +223,28 @@ def load_model(folder: str, choice: str, systems: Systems, engine: str = "auto")
     if engine == "onnxruntime":
         raise ValueError(f"Expected an .onnx file for the engine onnxruntime, got {path}: set engine to auto.")
     return Model(build(read_weights(path), systems))
+
+
+def read_choice(folder: str, choice: str, systems: Systems) -> dict[str, Tensor]:
+    """The tensors of a loader's choice, those of all its files, for a loader that builds more than one ``Model``.
+
+    Raises:
+        ValueError: A file is damaged.
+    """
+    published = published_models(systems).get(choice)
+    if published:
+        weights.bring(published)
+    paths = find_model(folder, choice, systems)
+    parts = [file.part for file in published.files] if published else [""]
+    return join(dict(zip(parts, map(read_weights, paths), strict=True)))
+
+
+def movable(network: nn.Module) -> nn.Module:
+    """A network whose layers are made ComfyUI's: where memory is short it moves them to the device one by one."""
+    for module in network.modules():
+        if type(module) in (nn.Linear, nn.LayerNorm, nn.GroupNorm, nn.Conv1d, nn.Conv2d, nn.Embedding):
+            module.__class__ = getattr(comfy.ops.manual_cast, type(module).__name__)
+    return network
 
 
 def _make_onnx(path: str, systems: Systems, engine: str, device: str) -> nn.Module:

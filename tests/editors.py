@@ -92,13 +92,20 @@ def upscale(image: Tensor) -> Tensor:
 
 
 def patch_core(core: dict[str, type], editor: str = "identity") -> None:
-    """Let ComfyUI's own nodes of ``NAMES`` do what the stand-ins do; their sockets and widgets stay its own."""
+    """Let ComfyUI's own nodes of ``NAMES`` do what the stand-ins do; their sockets and widgets stay its own.
+
+    They do so for ``CHECKPOINT`` alone: another file is loaded and sampled by core.
+    """
     edit = EDITORS[editor]
-    core["CheckpointLoaderSimple"].load_checkpoint = lambda self, ckpt_name: ("model", "clip", "vae")
-    core["CLIPTextEncode"].encode = lambda self, clip, text: ([],)
-    core["VAEEncode"].encode = lambda self, vae, pixels: ({"samples": pixels},)
-    core["KSampler"].sample = lambda self, latent_image, **_: ({"samples": edit(latent_image["samples"])},)
-    core["VAEDecode"].decode = lambda self, vae, samples: (samples["samples"],)
+    made: dict[tuple[str, str], Callable] = {
+        ("CheckpointLoaderSimple", "load_checkpoint"): lambda ckpt_name: ("model", "clip", "vae"),
+        ("CLIPTextEncode", "encode"): lambda clip, text: ([],),
+        ("VAEEncode", "encode"): lambda vae, pixels: ({"samples": pixels},),
+        ("KSampler", "sample"): lambda latent_image, **_: ({"samples": edit(latent_image["samples"])},),
+        ("VAEDecode", "decode"): lambda vae, samples: (samples["samples"],),
+    }
+    for (node, function), stand_in in made.items():
+        setattr(core[node], function, _for_the_stand_in(stand_in, getattr(core[node], function)))
     from comfy_api.latest import io
 
     def larger(cls: type, upscale_model: Any, image: Tensor) -> Any:
@@ -106,6 +113,17 @@ def patch_core(core: dict[str, type], editor: str = "identity") -> None:
 
     core["UpscaleModelLoader"].execute = classmethod(lambda cls, model_name: io.NodeOutput("model"))
     core["ImageUpscaleWithModel"].execute = classmethod(larger)
+
+
+def _for_the_stand_in(stand_in: Callable, own: Callable) -> Callable:
+    """A node's function that is core's own but where it is given what stands in for a checkpoint."""
+    marks = ("model", "clip", "vae", CHECKPOINT)
+
+    def run(self: Any, **given: Any) -> tuple:
+        seen = [value for value in given.values() if isinstance(value, str)]
+        return stand_in(**given) if any(value in marks for value in seen) else own(self, **given)
+
+    return run
 
 
 def _node(io: ModuleType, name: str, inputs: list, outputs: tuple, run: Callable) -> type:

@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from likeness import audit, detect, embed, head3d, landmark, parse, reenact, render, swap
+from likeness import adapt, audit, detect, embed, head3d, landmark, parse, reenact, render, swap
 from likeness.manifest import read_manifests
 
 ROOT = Path(__file__).parents[1]
 TASKS = {"detect": detect, "embed": embed, "landmark": landmark, "parse": parse, "reenact": reenact}
-TASKS |= {"head3d": head3d, "render": render, "swap": swap, "audit": audit}
+TASKS |= {"head3d": head3d, "render": render, "swap": swap, "adapt": adapt, "audit": audit}
 SYSTEMS = [(task, system.name) for task, module in TASKS.items() for system in module.SYSTEMS]
 SYSTEMS += [(task, name) for task, module in TASKS.items() for name in getattr(module, "METHODS", ())]
 SYSTEMS += [("swap", system.name) for system in swap.RESTORERS]
@@ -34,6 +34,7 @@ WITHOUT_SYSTEMS = {
     "privacy",
     "reports",
     "restore",
+    "sampling",
     "segs",
     "streams",
     "tracks",

@@ -5,12 +5,12 @@ from pathlib import Path
 import pytest
 import torch
 
-from likeness import detect, embed, head3d, landmark, parse, reenact, swap
+from likeness import adapt, detect, embed, head3d, landmark, parse, reenact, swap
 from likeness.manifest import read_models
 from likeness.weights import System, UnsupportedCheckpointError, build, join
 from seeding import read_layout
 
-TASKS = (detect, embed, landmark, parse, head3d, reenact, swap)
+TASKS = (detect, embed, landmark, parse, head3d, reenact, swap, adapt)
 SYSTEMS = [system for task in TASKS for system in task.SYSTEMS]
 LAYOUTS = sorted(Path(__file__).with_name("checkpoints").glob("*/*.tsv"))
 

@@ -12,7 +12,7 @@ import seeded
 from headless import standalone, workflow
 
 SHOWS = ("LikenessPick", "Preview", "Save", "LikenessSave")
-WORKFLOWS = sorted(Path(__file__).parents[1].glob("workflows/*.json"))
+WORKFLOWS = seeded.ON_STANDINS
 TITLE = 30  # what a node's title takes on the canvas, above its own place
 Box = tuple[float, float, float, float]  # left, top, right, bottom
 
@@ -59,7 +59,7 @@ def holds(frame: Box, box: Box) -> bool:
     return frame[0] <= box[0] and frame[1] <= box[1] and frame[2] >= box[2] and frame[3] >= box[3]
 
 
-@pytest.mark.parametrize("path", WORKFLOWS, ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", seeded.WORKFLOWS, ids=lambda path: path.stem)
 def test_nodes_and_frames_do_not_lie_over_each_other(path):
     saved = json.loads(path.read_text(encoding="utf-8"))
     nodes = {f"{node['id']} {node['type']}": place(node) for node in saved["nodes"]}

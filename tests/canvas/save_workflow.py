@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import av
-from PIL import Image
+from PIL import Image, ImageChops
 
 from .browser import Canvas, chromium
 from .graph import Graph
@@ -23,6 +23,7 @@ from .server import PACK, comfyui
 GRAPHS = Path(__file__).with_name("graphs")
 WORKFLOWS = PACK / "workflows"
 HEIGHT = 360  # of a thumbnail, in pixels
+CANVAS = (80, 110, 1820, 960)  # of a screenshot: left, top, right, bottom
 
 
 def names() -> list[str]:
@@ -47,7 +48,9 @@ def pictures(path: Path) -> list[Image.Image]:
 
 
 def thumbnail(graph: Graph, run: dict[str, Any], base: Path) -> Image.Image:
-    """The pictures that a run's chosen nodes show, side by side."""
+    """The pictures that a run's chosen nodes show, side by side; without any, the workflow on the canvas."""
+    if not graph.pictures:  # what a seeded model makes is no picture of anything
+        return canvas_picture(base / "canvas.png")
     shown = [run["outputs"][str(graph.number(node) + 1)]["images"][0] for node in graph.pictures]
     files = [base / file["type"] / file["subfolder"] / file["filename"] for file in shown]
     found = [picture for file in files for picture in pictures(file)]
@@ -58,6 +61,16 @@ def thumbnail(graph: Graph, run: dict[str, Any], base: Path) -> Image.Image:
     return sheet
 
 
+def canvas_picture(file: Path) -> Image.Image:
+    """The nodes in a screenshot, without what is around them."""
+    picture = Image.open(file).convert("RGB").crop(CANVAS)
+    background = Image.new("RGB", picture.size, picture.getpixel((0, 0)))
+    picture = picture.crop(
+        ImageChops.difference(picture, background).convert("L").point(lambda v: v > 8 and 255).getbbox()
+    )
+    return picture.resize((round(picture.width * HEIGHT / picture.height), HEIGHT), Image.Resampling.LANCZOS)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("names", nargs="*", metavar="NAME", help=f"which (default: all): {', '.join(names())}")
@@ -66,11 +79,15 @@ def main() -> None:
     import seeded
 
     with tempfile.TemporaryDirectory() as folder, comfyui(Path(folder)) as address, chromium(address) as canvas:
+        for name in seeded.CHECKPOINTS.keys() & {*(given.names or names())}:
+            seeded.write_checkpoint(Path(folder), seeded.CHECKPOINTS[name])
         canvas.open()
         for name in given.names or names():
             workflow = save(canvas, name)
             text = json.dumps(workflow, indent=1, ensure_ascii=False) + "\n"
             (WORKFLOWS / f"{name}.json").write_text(text, encoding="utf-8")
+            canvas.load(workflow)
+            canvas.screenshot(Path(folder, "canvas.png"))
             seeded.write(Path(folder), [WORKFLOWS / f"{name}.json"])
             canvas.load(seeded.read(WORKFLOWS / f"{name}.json"))
             run = canvas.run(seconds=600)

@@ -21,7 +21,7 @@ CLIP_FRAMES = 8  # of the shipped clip: enough to move, few enough to wait for
 
 def pytest_generate_tests(metafunc):
     if "workflow_file" in metafunc.fixturenames:
-        metafunc.parametrize("workflow_file", seeded.WORKFLOWS, ids=lambda path: path.stem)
+        metafunc.parametrize("workflow_file", seeded.ON_STANDINS, ids=lambda path: path.stem)
 
 
 @pytest.hookimpl(hookwrapper=True)

@@ -20,7 +20,7 @@ def main(base: Path, output: Path) -> dict:
     session = standalone.start(base)
     found = {"nodes": {name: session.info(name) for name in session.names()}, "workflows": {}}
     session = editors.fill_in(session)
-    for file in sorted((PACK / "workflows").glob("*.json")):
+    for file in seeded.ON_STANDINS:
         prompt = workflow.to_api(seeded.read(file), session.info)
         prompt = settings.assign(prompt, session.info, [], bring=str)
         runs = {

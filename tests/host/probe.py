@@ -17,7 +17,10 @@ def schema(io: Any) -> Any:
         hidden=[io.Hidden.unique_id],
         is_output_node=True,
         inputs=[
-            *(getattr(io, kind).Input(kind.lower(), **common) for kind in ("Image", "Mask", "Audio", "Video", "Mesh")),
+            *(
+                getattr(io, kind).Input(kind.lower(), **common)
+                for kind in ("Image", "Mask", "Audio", "Video", "Mesh", "Model")
+            ),
             io.AnyType.Input("any", optional=True),
             io.Load3DCamera.Input("camera", optional=True),
             io.Custom("LIKENESS_FACES").Input("faces", optional=True, lazy=True),
