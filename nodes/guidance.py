@@ -78,6 +78,7 @@ class RetrySchedule(io.ComfyNode):
                     default=0,
                     min=0,
                     max=2**32 - 1,
+                    control_after_generate=False,
                     optional=True,
                     advanced=True,
                     tooltip="Which words; the same seed gives the same ones.",

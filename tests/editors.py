@@ -20,13 +20,21 @@ NAMES = (
     "CheckpointLoaderSimple",
     "CLIPTextEncode",
     "VAEEncode",
+    "RepeatLatentBatch",
+    "ControlNetLoader",
+    "ControlNetApplyAdvanced",
     "KSampler",
     "VAEDecode",
     "UpscaleModelLoader",
     "ImageUpscaleWithModel",
 )
 CHECKPOINT, UPSCALER, RESTORER = "your_checkpoint.safetensors", "your_upscaler.pth", "GFPGANv1.4.onnx"
-FILES = {"checkpoints": CHECKPOINT, "upscale_models": UPSCALER}  # by folder; empty, for the loaders to list
+CONTROL = "control_sd15_landmarks.safetensors"
+FILES = {
+    "checkpoints": CHECKPOINT,
+    "upscale_models": UPSCALER,
+    "controlnet": CONTROL,
+}  # by folder; empty, for the loaders to list
 LARGER = 2  # times, as the upscaler makes a picture
 
 
@@ -52,27 +60,44 @@ def fill_in(session: Any, editor: str = "identity") -> Any:
 def nodes(io: ModuleType, editor: str = "identity") -> dict[str, type]:
     """Nodes named as core's, by name; ``io`` is a host's. A latent holds the pixels themselves."""
     edit = EDITORS[editor]
-    model, clip, vae, words, latent, upscaler = (
-        io.Custom(kind) for kind in ("MODEL", "CLIP", "VAE", "CONDITIONING", "LATENT", "UPSCALE_MODEL")
-    )
+    kinds = ("MODEL", "CLIP", "VAE", "CONDITIONING", "LATENT", "UPSCALE_MODEL", "CONTROL_NET")
+    model, clip, vae, words, latent, upscaler, control = map(io.Custom, kinds)
     choice, number, whole = io.Combo.Input, io.Float.Input, io.Int.Input
     sampling = [
         model.Input("model"),
         whole("seed", default=0, min=0, max=2**64 - 1),
         whole("steps", default=20, min=1, max=10000),
         number("cfg", default=8.0, min=0.0, max=100.0),
-        choice("sampler_name", options=["euler"]),
-        choice("scheduler", options=["normal"]),
+        choice("sampler_name", options=["euler", "dpmpp_2m"]),
+        choice("scheduler", options=["normal", "karras"]),
         words.Input("positive"),
         words.Input("negative"),
         latent.Input("latent_image"),
         number("denoise", default=1.0, min=0.0, max=1.0),
     ]
+    controlled = [
+        words.Input("positive"),
+        words.Input("negative"),
+        control.Input("control_net"),
+        io.Image.Input("image"),
+        number("strength", default=1.0, min=0.0, max=10.0),
+        number("start_percent", default=0.0, min=0.0, max=1.0),
+        number("end_percent", default=1.0, min=0.0, max=1.0),
+        vae.Input("vae", optional=True),
+    ]
+    times = whole("amount", default=1, min=1, max=64)
     loaded = choice("ckpt_name", options=[CHECKPOINT])
     given = {
         "CheckpointLoaderSimple": ([loaded], (model, clip, vae), lambda ckpt_name: ("model", "clip", "vae")),
         "CLIPTextEncode": ([io.String.Input("text", multiline=True), clip.Input("clip")], (words,), lambda **_: ([],)),
         "VAEEncode": ([io.Image.Input("pixels"), vae.Input("vae")], (latent,), lambda pixels, vae: (pixels,)),
+        "RepeatLatentBatch": (
+            [latent.Input("samples"), times],
+            (latent,),
+            lambda samples, amount: (samples.repeat(amount, 1, 1, 1),),
+        ),
+        "ControlNetLoader": ([choice("control_net_name", options=[CONTROL])], (control,), lambda **_: ("control",)),
+        "ControlNetApplyAdvanced": (controlled, (words, words), lambda positive, negative, **_: (positive, negative)),
         "KSampler": (sampling, (latent,), lambda latent_image, **_: (edit(latent_image),)),
         "VAEDecode": ([latent.Input("samples"), vae.Input("vae")], (io.Image,), lambda samples, vae: (samples,)),
         "UpscaleModelLoader": ([choice("model_name", options=[UPSCALER])], (upscaler,), lambda model_name: ("model",)),
@@ -87,20 +112,23 @@ def nodes(io: ModuleType, editor: str = "identity") -> dict[str, type]:
 
 def upscale(image: Tensor) -> Tensor:
     """(B, H, W, 3) larger."""
-    planes = interpolate(image.movedim(-1, 1), scale_factor=LARGER, mode="bicubic", antialias=True)
-    return planes.movedim(1, -1).clamp(0, 1)
+    planes = image.movedim(-1, 1).float()  # older torch has no bicubic in half precision
+    planes = interpolate(planes, scale_factor=LARGER, mode="bicubic", antialias=True)
+    return planes.movedim(1, -1).clamp(0, 1).to(image.dtype)
 
 
 def patch_core(core: dict[str, type], editor: str = "identity") -> None:
     """Let ComfyUI's own nodes of ``NAMES`` do what the stand-ins do; their sockets and widgets stay its own.
 
-    They do so for ``CHECKPOINT`` alone: another file is loaded and sampled by core.
+    They do so for ``CHECKPOINT`` and ``CONTROL`` alone: other files are loaded and sampled by core.
     """
     edit = EDITORS[editor]
     made: dict[tuple[str, str], Callable] = {
         ("CheckpointLoaderSimple", "load_checkpoint"): lambda ckpt_name: ("model", "clip", "vae"),
         ("CLIPTextEncode", "encode"): lambda clip, text: ([],),
         ("VAEEncode", "encode"): lambda vae, pixels: ({"samples": pixels},),
+        ("ControlNetLoader", "load_controlnet"): lambda control_net_name: ("control",),
+        ("ControlNetApplyAdvanced", "apply_controlnet"): lambda positive, negative, **_: (positive, negative),
         ("KSampler", "sample"): lambda latent_image, **_: ({"samples": edit(latent_image["samples"])},),
         ("VAEDecode", "decode"): lambda vae, samples: (samples["samples"],),
     }
@@ -117,7 +145,7 @@ def patch_core(core: dict[str, type], editor: str = "identity") -> None:
 
 def _for_the_stand_in(stand_in: Callable, own: Callable) -> Callable:
     """A node's function that is core's own but where it is given what stands in for a checkpoint."""
-    marks = ("model", "clip", "vae", CHECKPOINT)
+    marks = ("model", "clip", "vae", "control", CHECKPOINT, CONTROL)
 
     def run(self: Any, **given: Any) -> tuple:
         seen = [value for value in given.values() if isinstance(value, str)]

@@ -11,7 +11,7 @@ import factories
 import seeded
 from headless import standalone, workflow
 
-SHOWS = ("LikenessPick", "Preview", "Save", "LikenessSave")
+SHOWS = ("LikenessPickFaces", "Preview", "Save", "LikenessSave")
 WORKFLOWS = seeded.ON_STANDINS
 TITLE = 30  # what a node's title takes on the canvas, above its own place
 Box = tuple[float, float, float, float]  # left, top, right, bottom
