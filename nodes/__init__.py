@@ -14,6 +14,8 @@ from . import (
     detect,
     embed,
     experiments,
+    explain,
+    expressions,
     faces,
     faceset,
     guidance,
@@ -35,7 +37,7 @@ from . import (
 )
 
 TASKS = (faces, tracks, masks, streams, detect, landmark, guidance, parse, embed, reenact, swap, head3d, render)
-TASKS += (audit, experiments, reports)
+TASKS += (audit, experiments, explain, expressions, reports)
 TASKS += (restore, videos, privacy, faceset, segs)
 
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn.functional import interpolate
 
 from ..geometry import check_image, cut, move
@@ -23,10 +23,10 @@ from ..types import Alignment, Embeddings, Faces
 from .chart import Bar, Bars
 from .classifier import Classifier
 from .heat_map import Lime, Occlusion, Score, grad_cam
-from .overlap import Overlap, correlation, overlap, threshold
+from .overlap import Overlap, correlation, overlap, stretch, threshold
 from .report import Report, Section
 from .statistics import Estimate
-from .table import Table
+from .table import Cell, Table
 
 MARGIN, PERSON_MARGIN = 1.2, 2.0  # side of a picture, in longer sides of the face's box; embedders look wider
 PERSON_SIDE = 256  # pixels
@@ -86,6 +86,38 @@ def view(faces: Faces, side: int, margin: float) -> Alignment:
     return Alignment(faces, matrix, "box", side)
 
 
+def cut_for(network: nn.Module, faces: Faces, margin: float = 0.0) -> Alignment:
+    """How faces are cut for a classifier or an embedder; a margin of 0 takes what suits it."""
+    if isinstance(network, Classifier):
+        return view(faces, network.side, margin or MARGIN)
+    return view(faces, PERSON_SIDE, margin or PERSON_MARGIN)
+
+
+def explain(
+    network: Any,
+    image: Tensor,
+    alignment: Alignment,
+    how: How,
+    label: str = "",
+    reference: Embeddings | None = None,
+    tick: Tick = ignore,
+) -> Iterator[Explained]:
+    """What an answer hangs on, face by face, of a classifier or an embedder; see those two functions.
+
+    Raises:
+        ValueError: A label is given for an embedder, or a reference for a classifier.
+    """
+    if isinstance(network, Classifier):
+        if reference is not None:
+            raise ValueError("Expected no reference for a classifier, got one: name a label instead.")
+        return explain_class(network, image, alignment, how, label, tick)
+    if label.strip():
+        raise ValueError(
+            f"Expected no label for an embedder, which has none, got {label}: connect a reference instead."
+        )
+    return explain_person(network, image, alignment, how, reference, tick)
+
+
 def explain_class(
     classifier: Classifier, image: Tensor, alignment: Alignment, how: How, label: str = "", tick: Tick = ignore
 ) -> Iterator[Explained]:
@@ -112,8 +144,11 @@ def explain_class(
             tick(1)
             yield Explained(heat, answer, score, layer)
         else:
-            sure_of = _ticking(lambda x, number=number: classifier.classify(x)[:, number], tick)
-            yield Explained(how.heat(picture, sure_of), answer, score)
+
+            def sure_of(pictures: Tensor, number: int = number) -> Tensor:
+                return classifier.classify(pictures)[:, number]
+
+            yield Explained(how.heat(picture, _ticking(sure_of, tick)), answer, score)
 
 
 def explain_person(
@@ -144,14 +179,13 @@ def explain_person(
         one = faces.select(torch.tensor([row]))
         moved = _moved(one, alignment.matrix[row : row + 1], side)
 
-        def vectors(pictures: Tensor, moved: Faces = moved) -> Embeddings:
-            return embedder.embed(pictures, _repeated(moved, len(pictures)))
+        own = embedder.embed(picture[None], moved)
+        whom, answer = (own, "itself") if reference is None else (reference, "the reference")
 
-        whom = vectors(picture[None]) if reference is None else reference
-        score = _ticking(lambda x, whom=whom, vectors=vectors: closeness(vectors(x), whom), tick)
-        answer = "itself" if reference is None else "the reference"
-        heat = how.heat(picture, score)
-        yield Explained(heat, answer, float(closeness(vectors(picture[None]), whom)[0]))
+        def close(pictures: Tensor, moved: Faces = moved, whom: Embeddings = whom) -> Tensor:
+            return closeness(embedder.embed(pictures, _repeated(moved, len(pictures))), whom)
+
+        yield Explained(how.heat(picture, _ticking(close, tick)), answer, float(closeness(own, whom)[0]))
 
 
 def closeness(vectors: Embeddings, whom: Embeddings) -> Tensor:
@@ -218,11 +252,7 @@ def report(rows: Sequence[Row], heat: Tensor, names: Sequence[str], at: float | 
         at: The threshold; None is Otsu's.
     """
     columns = ("heat map", "mask", "IoU", "F1", "precision", "recall", "threshold", "hot", "masked", "correlation")
-    cells = [
-        (r.heat, r.mask, o.iou, o.f1, o.precision, o.recall, r.at, o.hot, r.masked, r.correlation)
-        for r in rows
-        for o in (r.overlap,)
-    ]
+    cells = [_cells(row) for row in rows]
     bars = tuple(Bar(f"{r.heat}, {r.mask}", Estimate(r.overlap.iou)) for r in rows[:BARS])
     chart = Bars("Intersection over union", bars, "IoU") if bars else None
     notes = [
@@ -234,10 +264,17 @@ def report(rows: Sequence[Row], heat: Tensor, names: Sequence[str], at: float | 
         notes.append(f"Flat, nothing is hot: {', '.join(flat)}.")
     sections = [Section("Heat maps and masks", Table.of(columns, cells), chart)]
     if len(heat) > 1:
-        alike = [(name, *(correlation(a, b) for b in heat)) for name, a in zip(names, heat, strict=True)]
+        alike: list[tuple[Cell, ...]] = [
+            (name, *(correlation(a, b) for b in heat)) for name, a in zip(names, heat, strict=True)
+        ]
         matrix = Table.of(("heat map", *names), alike)
         sections.append(Section("How alike the heat maps are", matrix, notes=("Normalised correlation, 1: the same.",)))
     return Report("Heat maps against masks", tuple(sections), tuple(notes))
+
+
+def stretched_mean(heat: Tensor) -> Tensor:
+    """(1, H, W) the mean of (N, H, W) heat maps, stretched to 0 and 1: one map for many faces."""
+    return stretch(heat.mean(0))[None]
 
 
 def explained_table(faces: Faces, found: Sequence[Explained]) -> Table:
@@ -245,6 +282,26 @@ def explained_table(faces: Faces, found: Sequence[Explained]) -> Table:
     where = zip(faces.image_index.tolist(), faces.id.tolist(), found, strict=True)
     rows = [(image, one, each.answer, each.score, each.layer or None) for image, one, each in where]
     return Table.of(("image", "face", "answer", "score", "layer"), rows)
+
+
+def per_image(mask: Tensor, image: Tensor) -> Tensor:
+    """(B, H, W) a mask for each of (B, H, W, 3) images, given as one for each or for all.
+
+    Raises:
+        ValueError: It is of another size or number.
+    """
+    if mask.shape[1:] != image.shape[1:3] or len(mask) not in (1, len(image)):
+        raise ValueError(
+            f"Expected a mask of {tuple(image.shape[:3])}, one per image or one for all, got {tuple(mask.shape)}: "
+            "connect the mask of these images."
+        )
+    return mask.expand(image.shape[:3])
+
+
+def _cells(row: Row) -> tuple[Cell, ...]:
+    o = row.overlap
+    shares = (o.iou, o.f1, o.precision, o.recall, row.at, o.hot, row.masked, row.correlation)
+    return row.heat, row.mask, *shares
 
 
 def _pictures(image: Tensor, alignment: Alignment) -> Iterator[Tensor]:

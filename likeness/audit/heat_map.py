@@ -12,6 +12,7 @@ from copy import deepcopy
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import interpolate
@@ -152,11 +153,11 @@ def segment(picture: Tensor, regions: int, kind: str) -> Tensor:
             "Expected scikit-image for regions by slic, got none: pip install scikit-image, or take grid."
         ) from error
     labels = slic(picture.double().numpy(), n_segments=regions, compactness=COMPACTNESS, start_label=0)
-    return torch.from_numpy(labels).unique(return_inverse=True)[1]
+    return torch.from_numpy(np.unique(labels, return_inverse=True)[1].reshape(labels.shape))
 
 
 def ridge(shown: Tensor, scores: Tensor) -> Tensor:
-    """(R,) float64, what each region adds to the score: ridge regression on samples, those near the whole picture first.
+    """(R,) float64, what each region adds to the score, by ridge regression; samples near the whole picture count more.
 
     Args:
         shown: (M, R) 1 where a sample shows a region, 0 where it hides it.
@@ -270,4 +271,4 @@ def _to_map(x: Tensor) -> Tensor:
     if x.ndim == 4:
         return x
     side = int(x.shape[1] ** 0.5)
-    return x[:, -side * side :].mT.unflatten(2, (side, side))
+    return x[:, -side * side :].mT.reshape(len(x), -1, side, side)
