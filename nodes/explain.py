@@ -7,9 +7,8 @@ import torch
 from comfy_api.latest import io
 
 from ..likeness import onnx
-from ..likeness.audit import heat_map, overlap
 from ..likeness.audit import classifier as classifiers
-from ..likeness.audit import expression_explainability as explaining
+from ..likeness.audit import explanation, expression_explainability, heat_map, overlap
 from ..likeness.draw import tint
 from ..likeness.geometry import uncut
 from ..likeness.select import fill_missing
@@ -277,15 +276,15 @@ class ExplainFace(io.ComfyNode):
         how = {
             "occlusion": heat_map.Occlusion(patch, stride, fill),
             "lime": heat_map.Lime(regions, samples, lime_seed, fill, segments),
-            "grad_cam": explaining.GradCam(layer.strip()),
+            "grad_cam": explanation.GradCam(layer.strip()),
         }[method]
         network = model.ready()
-        alignment = explaining.cut_for(network, found, margin)
+        alignment = explanation.cut_for(network, found, margin)
         progress = comfy.utils.ProgressBar(len(found) * how.count(alignment.size))
-        each = list(explaining.explain(network, pixels, alignment, how, label, reference, progress.update))
+        each = list(explanation.explain(network, pixels, alignment, how, label, reference, progress.update))
         squares = [heat_map.tone(one.heat, sign) for one in each]
         heat = uncut(torch.stack(squares) if squares else torch.zeros(0, alignment.size, alignment.size), alignment)
-        table = explaining.explained_table(found, each)
+        table = explanation.explained_table(found, each)
         overlay = tint(pixels, heat, 0.8)
         return io.NodeOutput(convert.to_host(heat), convert.to_host(overlay), table, each[0].answer if each else "")
 
@@ -353,11 +352,11 @@ class CompareHeatMaps(io.ComfyNode):
         if not len(heat_maps) or not len(masks):
             raise NoFaceError(f"Expected heat maps and masks, got {len(heat_maps)} and {len(masks)}: is there a face?")
         heat = heat_maps.float().cpu()
-        heat = explaining.stretched_mean(heat) if average else heat
+        heat = expression_explainability.stretched_mean(heat) if average else heat
         heat_names, at = read_names(names, len(heat), "heat map"), threshold or None
         every = read_names(mask_names, len(masks), "mask")
-        rows = explaining.compare(heat, masks.float().cpu(), heat_names, every, pairs == PAIRS[1], at)
-        report = explaining.report(rows, heat, heat_names, at)
+        rows = expression_explainability.compare(heat, masks.float().cpu(), heat_names, every, pairs == PAIRS[1], at)
+        report = expression_explainability.report(rows, heat, heat_names, at)
         hot = torch.stack([overlap.threshold(one, at)[0] for one in heat]).float()
         mean = float(report.table.numbers("IoU").mean())
         return io.NodeOutput(report, report.table, mean, convert.to_host(hot))

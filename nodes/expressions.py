@@ -65,6 +65,14 @@ class WarpToCanonicalFace(io.ComfyNode):
                 io.Mask.Input(
                     "mask", optional=True, tooltip="What to bring along, such as heat maps: one per image or for all."
                 ),
+                io.Boolean.Input(
+                    "fills",
+                    default=False,
+                    optional=True,
+                    advanced=True,
+                    tooltip="Switch on where each photo is a crop that a face fills, as in the paper: the photo's "
+                    "borders then go to the canonical picture's.",
+                ),
                 missing_input("skip"),
             ],
             outputs=[
@@ -74,10 +82,10 @@ class WarpToCanonicalFace(io.ComfyNode):
         )
 
     @classmethod
-    def execute(cls, image, landmarks, mask=None, missing="skip") -> io.NodeOutput:
+    def execute(cls, image, landmarks, mask=None, fills=False, missing="skip") -> io.NodeOutput:
         given, pixels = fill_missing_in(convert.to_landmarks(landmarks), missing), convert.rgb(image)
         carried = torch.ones(pixels.shape[:3]) if mask is None else per_image(mask.float().cpu(), pixels)
-        warped = canonical_warp.warp(torch.cat([pixels, carried[..., None]], -1), given)
+        warped = canonical_warp.warp(torch.cat([pixels, carried[..., None]], -1), given, fills)
         return io.NodeOutput(convert.to_host(warped[..., :3]), convert.to_host(warped[..., 3]))
 
 
@@ -97,6 +105,14 @@ class UnwarpCanonicalFace(io.ComfyNode):
                 io.Image.Input(
                     "image", optional=True, tooltip="Pictures on the canonical face, to be put back as well."
                 ),
+                io.Boolean.Input(
+                    "fills",
+                    default=False,
+                    optional=True,
+                    advanced=True,
+                    tooltip="Switch on where each photo is a crop that a face fills, as in the paper: the photo's "
+                    "borders then go to the canonical picture's.",
+                ),
             ],
             outputs=[
                 io.Mask.Output("mask", tooltip="One per image of the faces; 0 where none is."),
@@ -107,10 +123,12 @@ class UnwarpCanonicalFace(io.ComfyNode):
         )
 
     @classmethod
-    def execute(cls, mask, landmarks, image=None) -> io.NodeOutput:
+    def execute(cls, mask, landmarks, image=None, fills=False) -> io.NodeOutput:
         given = convert.to_landmarks(landmarks)
-        masks = canonical_warp.unwarp(mask.float().cpu()[..., None], given)
-        pixels = masks.expand(-1, -1, -1, 3) if image is None else canonical_warp.unwarp(convert.rgb(image), given)
+        masks = canonical_warp.unwarp(mask.float().cpu()[..., None], given, fills)
+        pixels = (
+            masks.expand(-1, -1, -1, 3) if image is None else canonical_warp.unwarp(convert.rgb(image), given, fills)
+        )
         return io.NodeOutput(convert.to_host(masks[..., 0]), convert.to_host(pixels))
 
 

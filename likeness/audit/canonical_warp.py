@@ -2,7 +2,8 @@
 
 The frame is 224 x 275 pixels. 89 points carry it: iBUG's 68, the jaw's 17 again at the upper edge, four corners.
 Source: Gaya-Morey et al., see ``expression_explainability``. There a face fills its photo, and the photo's borders are
-the frame's; here the frame lies over a face wherever it is, by the similarity that fits its 68 points best.
+the frame's; here the frame lies over a face wherever it is, by the similarity that fits its 68 points best, or, if
+asked, as there.
 """
 
 from __future__ import annotations
@@ -28,10 +29,10 @@ _Y += (83, 83, 193, 185, 182, 184, 181, 184, 192, 207, 215, 216, 216, 208, 193, 
 CANONICAL = torch.tensor([_X, _Y], dtype=torch.float32).T.contiguous()  # (68, 2)
 
 
-def with_border(points: Tensor) -> Tensor:
-    """(89, 2) of (68, 2) points in the frame, those on its border behind them."""
+def with_border(points: Tensor, width: int = WIDTH, height: int = HEIGHT) -> Tensor:
+    """(89, 2) of (68, 2) points in a frame of this size, those on its border behind them."""
     above = points[:JAW] * torch.tensor([1.0, 0.0])
-    corners = torch.tensor([[0, 0], [0, HEIGHT], [WIDTH, 0], [WIDTH, HEIGHT]]).to(points)
+    corners = torch.tensor([[0, 0], [0, height], [width, 0], [width, height]]).to(points)
     return torch.cat([points, above, corners])
 
 
@@ -51,12 +52,26 @@ def to_image(points: Tensor, matrix: Tensor) -> Tensor:
     return transform(invert(matrix[None])[0], points)
 
 
-def warp(image: Tensor, landmarks: Landmarks) -> Tensor:
+def placed(landmarks: Landmarks, fills: bool = False) -> list[Tensor]:
+    """(89, 2) the points that carry each face, in pixels of its image.
+
+    Args:
+        landmarks: Of any faces.
+        fills: A face fills its photo, as in the paper: the photo's borders are the frame's.
+    """
+    if fills:
+        height, width = landmarks.faces.image_size
+        return [with_border(points, width, height) for points in ibug_points(landmarks)[..., :2].float()]
+    return [to_image(with_border(points), matrix) for points, matrix in zip(*to_frame(landmarks), strict=True)]
+
+
+def warp(image: Tensor, landmarks: Landmarks, fills: bool = False) -> Tensor:
     """(N, 275, 224, C) each face on the canonical one; 0 where its photo does not reach.
 
     Args:
         image: (B, H, W, C) the images that the faces are in.
         landmarks: Of these faces.
+        fills: See ``placed``.
 
     Raises:
         ValueError: The faces are in other images, or the scheme of their landmarks is another.
@@ -64,22 +79,22 @@ def warp(image: Tensor, landmarks: Landmarks) -> Tensor:
     check_image(image, landmarks.faces)
     target = with_border(CANONICAL)
     warped = image.new_zeros(len(landmarks), HEIGHT, WIDTH, image.shape[-1])
-    rows = zip(warped, landmarks.faces.image_index.tolist(), *to_frame(landmarks), strict=True)
-    for one, index, frame, matrix in rows:
-        source = with_border(frame)
-        seen = rasterize(_flat(target), triangulate(source), HEIGHT, WIDTH, cull=False)
-        places = to_image(seen.interpolate(source, triangulate(source)), matrix)
-        one.copy_(sample(image[index], places) * seen.covered[..., None])
+    indices = landmarks.faces.image_index.tolist()
+    for one, index, source in zip(warped, indices, placed(landmarks, fills), strict=True):
+        triangles = triangulate(source)
+        seen = rasterize(_flat(target), triangles, HEIGHT, WIDTH, cull=False)
+        one.copy_(sample(image[index], seen.interpolate(source, triangles)) * seen.covered[..., None])
     return warped
 
 
-def unwarp(canonical: Tensor, landmarks: Landmarks) -> Tensor:
+def unwarp(canonical: Tensor, landmarks: Landmarks, fills: bool = False) -> Tensor:
     """(B, H, W, C) what lies on the canonical face, back on each face of its image; 0 elsewhere.
 
     Args:
         canonical: (N, 275, 224, C), one for each face, or (1, 275, 224, C) for all. Of faces that overlap the larger
             value counts.
         landmarks: Of the faces.
+        fills: See ``placed``.
 
     Raises:
         ValueError: It is of another size or number.
@@ -94,11 +109,10 @@ def unwarp(canonical: Tensor, landmarks: Landmarks) -> Tensor:
     height, width = landmarks.faces.image_size
     images = canonical.new_zeros(landmarks.faces.image_count, height, width, canonical.shape[-1])
     target, each = with_border(CANONICAL), canonical.expand(len(landmarks), *canonical.shape[1:])
-    rows = zip(each, landmarks.faces.image_index.tolist(), *to_frame(landmarks), strict=True)
-    for one, index, frame, matrix in rows:
-        source = with_border(frame)
+    indices = landmarks.faces.image_index.tolist()
+    for one, index, source in zip(each, indices, placed(landmarks, fills), strict=True):
         triangles = triangulate(source)
-        seen = rasterize(_flat(to_image(source, matrix)), triangles, height, width, cull=False)
+        seen = rasterize(_flat(source), triangles, height, width, cull=False)
         found = sample(one, seen.interpolate(target, triangles)) * seen.covered[..., None]
         images[index] = torch.maximum(images[index], found)
     return images

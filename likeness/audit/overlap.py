@@ -30,7 +30,7 @@ def stretch(heat: Tensor) -> Tensor:
 
 def levels(heat: Tensor) -> Tensor:
     """(..., H, W) int64, values in [0, 1] as the whole numbers from 0 to 255 that a picture file holds."""
-    return (heat.double() * (LEVELS - 1) + 1e-4).floor().clamp(0, LEVELS - 1).long()
+    return (heat.double() * (LEVELS - 1)).round().clamp(0, LEVELS - 1).long()
 
 
 def otsu(level: Tensor) -> int:
