@@ -55,8 +55,9 @@ class Classifier(nn.Module):
         given = self._run(torch.zeros(1, self.side, self.side, 3))
         if given.ndim != 2 or given.shape[1] != len(self.labels):
             got = f"{len(self.labels)} ({', '.join(self.labels)})" if self.labels else "none"
+            shape = ", ".join(map(str, given.shape[1:]))
             raise ValueError(
-                f"Expected as many labels as the graph has outputs, {tuple(given.shape[1:])}, got {got}: "
+                f"Expected as many labels as the graph gives numbers for a picture ({shape}), got {got}: "
                 "write them in the order that the classifier was trained with."
             )
         if output == "logits" and len(self.labels) == 1:
