@@ -54,7 +54,7 @@ answer = value("Compared to", explained["answer"])
 about = note(
     "**Why?** A patch at a time is hidden: where the vector of the face moves most, the map is hot.\n\n"
     "The masks are the parts that people read an expression by. For an expression classifier of your own, an .onnx in "
-    "models/face_classifier, put *Load Face Classifier* in the embedder's place: the map then says why it says happiness.",
+    "models/face_classifier, put *Load Face Classifier* in the embedder's place: then it says why it is happiness.",
     260,
 )
 
