@@ -351,11 +351,11 @@ class CompareHeatMaps(io.ComfyNode):
     def execute(cls, heat_maps, masks, pairs, average, names="", mask_names="", threshold=0.0) -> io.NodeOutput:
         if not len(heat_maps) or not len(masks):
             raise NoFaceError(f"Expected heat maps and masks, got {len(heat_maps)} and {len(masks)}: is there a face?")
-        heat = heat_maps.float().cpu()
+        heat = convert.mask(heat_maps)
         heat = expression_explainability.stretched_mean(heat) if average else heat
         heat_names, at = read_names(names, len(heat), "heat map"), threshold or None
         every = read_names(mask_names, len(masks), "mask")
-        rows = expression_explainability.compare(heat, masks.float().cpu(), heat_names, every, pairs == PAIRS[1], at)
+        rows = expression_explainability.compare(heat, convert.mask(masks), heat_names, every, pairs == PAIRS[1], at)
         report = expression_explainability.report(rows, heat, heat_names, at)
         hot = torch.stack([overlap.threshold(one, at)[0] for one in heat]).float()
         mean = float(report.table.numbers("IoU").mean())

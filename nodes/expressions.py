@@ -84,7 +84,7 @@ class WarpToCanonicalFace(io.ComfyNode):
     @classmethod
     def execute(cls, image, landmarks, mask=None, fills=False, missing="skip") -> io.NodeOutput:
         given, pixels = fill_missing_in(convert.to_landmarks(landmarks), missing), convert.rgb(image)
-        carried = torch.ones(pixels.shape[:3]) if mask is None else per_image(mask.float().cpu(), pixels)
+        carried = torch.ones(pixels.shape[:3]) if mask is None else per_image(convert.mask(mask), pixels)
         warped = canonical_warp.warp(torch.cat([pixels, carried[..., None]], -1), given, fills)
         return io.NodeOutput(convert.to_host(warped[..., :3]), convert.to_host(warped[..., 3]))
 
@@ -125,7 +125,7 @@ class UnwarpCanonicalFace(io.ComfyNode):
     @classmethod
     def execute(cls, mask, landmarks, image=None, fills=False) -> io.NodeOutput:
         given = convert.to_landmarks(landmarks)
-        masks = canonical_warp.unwarp(mask.float().cpu()[..., None], given, fills)
+        masks = canonical_warp.unwarp(convert.mask(mask)[..., None], given, fills)
         pixels = (
             masks.expand(-1, -1, -1, 3) if image is None else canonical_warp.unwarp(convert.rgb(image), given, fills)
         )

@@ -81,3 +81,16 @@ def test_what_does_not_fit_is_refused(nodes, look):
         nodes["LikenessUnwarpCanonicalFace"].execute(torch.zeros(1, 512, 800), landmarks)
     with pytest.raises(ValueError, match="connect the image that went into the detector"):
         nodes["LikenessWarpToCanonicalFace"].execute(image[:, :100], landmarks)
+
+
+def test_masks_that_are_no_numbers_are_refused(nodes, look):
+    image = factories.people(1)
+    landmarks, _ = look(image)
+    broken = torch.full((1, 275, 224), torch.nan)
+    for call in (
+        lambda: nodes["LikenessWarpToCanonicalFace"].execute(image, landmarks, torch.full((1, 512, 800), torch.nan)),
+        lambda: nodes["LikenessUnwarpCanonicalFace"].execute(broken, landmarks),
+        lambda: nodes["LikenessCompareHeatMaps"].execute(broken, broken, "one by one", False),
+    ):
+        with pytest.raises(ValueError, match="got NaN or infinity in the image: look at the node that made the mask"):
+            call()
