@@ -15,6 +15,8 @@ from . import (
     detect,
     embed,
     experiments,
+    explain,
+    expressions,
     faces,
     faceset,
     guidance,
@@ -36,7 +38,7 @@ from . import (
 )
 
 TASKS = (faces, tracks, masks, streams, detect, landmark, guidance, parse, embed, reenact, swap, head3d, render)
-TASKS += (adapt, audit, experiments, reports)
+TASKS += (adapt, audit, experiments, explain, expressions, reports)
 TASKS += (restore, videos, privacy, faceset, segs)
 
 

@@ -28,6 +28,7 @@ from . import convert, weights
 
 Faces = io.Custom("LIKENESS_FACES")
 FaceAlignment = io.Custom("LIKENESS_ALIGNMENT")
+FaceClassifier = io.Custom("LIKENESS_CLASSIFIER")
 FaceDetector = io.Custom("LIKENESS_DETECTOR")
 FaceEmbedder = io.Custom("LIKENESS_EMBEDDER")
 FaceEmbeddings = io.Custom("LIKENESS_EMBEDDINGS")

@@ -24,6 +24,8 @@ WITHOUT_SYSTEMS = {
     "convert",
     "convert3d",
     "experiments",
+    "explain",
+    "expressions",
     "faces",
     "faceset",
     "guidance",

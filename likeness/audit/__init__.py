@@ -7,4 +7,4 @@ from ..weights import System
 
 SYSTEMS: tuple[System, ...] = ()
 # Published methods without weights, each a module here.
-METHODS = ("casual_conversations", "bias_experiments", "webface260m")
+METHODS = ("casual_conversations", "bias_experiments", "webface260m", "expression_explainability")

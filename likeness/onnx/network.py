@@ -44,6 +44,8 @@ class Network(nn.Module):
         super().__init__()
         proto = graph.proto
         self.device = torch.device(device)
+        # Is shown each tensor by name as it comes, and may give another in its place.
+        self.watch: Callable[[str, Tensor], Tensor | None] | None = None
         self.inputs, self.outputs = graph.inputs, graph.outputs
         _check_operators(proto.nodes)
         stored = {name: weight.tensor() for name, weight in proto.initializers.items()}
@@ -77,7 +79,11 @@ class Network(nn.Module):
                 args[at] = _numbers(args[at], kind)
             if away:
                 args = self._gather(args)
-            values |= _results(step, args, dtype)
+            results = _results(step, args, dtype)
+            if self.watch is not None:
+                seen = {name: self.watch(name, x) for name, x in results.items() if x.is_floating_point()}
+                results |= {name: x for name, x in seen.items() if x is not None}
+            values |= results
             for name in step.done:
                 values.pop(name, None)
         return [values[name] for name in self.outputs]
