@@ -3,7 +3,8 @@
 from pathlib import Path
 
 import numpy as np
-import pytest
+
+from graphs import Builder
 
 SIDE = 64
 TOP, BOTTOM, LEFT, RIGHT = 36, 56, 18, 46  # the region that it looks at
@@ -18,34 +19,18 @@ def write(path: Path, last: bool = False, classes: int = 2) -> Path:
         last: Channels come last, as Keras exports them.
         classes: How many numbers it gives.
     """
-    onnx = pytest.importorskip("onnx", reason="pip install onnx: it makes the graph")
-    weight = np.zeros((2, 3, 1, 1), np.float32)
-    weight[0] = 1 / 3
-    weight[1] = -1 / 3
+    weight = np.full((2, 3, 1, 1), 1 / 3, np.float32) * np.array([1, -1], np.float32).reshape(2, 1, 1, 1)
     region = np.zeros((1, 1, SIDE, SIDE), np.float32)
     region[..., TOP:BOTTOM, LEFT:RIGHT] = 1
-    rows = np.array([[20, -20], [-20, 20]], np.float32)[:classes]
-    weights = {"w": weight, "b": np.array([0, 1], np.float32), "region": region, "rows": rows}
-    nodes = [
-        ("Conv", "picture w b", "features", {}),
-        ("Relu", "features", "rectified", {}),
-        ("Mul", "rectified region", "looked_at", {}),
-        ("GlobalAveragePool", "looked_at", "mean", {}),
-        ("Flatten", "mean", "flat", {}),
-        ("Gemm", "flat rows", "logits", {"transB": 1}),
-    ]
-    shape = ["B", 3, SIDE, SIDE]
-    if last:
-        shape = ["B", SIDE, SIDE, 3]
-        nodes = [("Transpose", "pictures", "picture", {"perm": [0, 3, 1, 2]}), *nodes]
-    made = onnx.helper.make_graph(
-        [onnx.helper.make_node(op, ins.split(), outs.split(), **more) for op, ins, outs, more in nodes],
-        "small",
-        [onnx.helper.make_tensor_value_info("pictures" if last else "picture", onnx.TensorProto.FLOAT, shape)],
-        [onnx.helper.make_tensor_value_info("logits", onnx.TensorProto.FLOAT, ["B", classes])],
-        [onnx.numpy_helper.from_array(value, name) for name, value in weights.items()],
-    )
-    model = onnx.helper.make_model(made, opset_imports=[onnx.helper.make_opsetid("", 17)], ir_version=8)
+    rows = np.array([[20, -20], [-20, 20]], np.float32)[:, :classes]
+    make, picture = Builder(), "input.1"
+    picture = make.node("Transpose", picture, perm=[0, 3, 1, 2]) if last else picture
+    make.node("Conv", picture, make.weight(weight), make.weight(np.array([0, 1], np.float32)), to="features")
+    make.node("Relu", "features", to="rectified")
+    make.node("Mul", "rectified", make.weight(region), to="looked_at")
+    make.node("Flatten", make.node("GlobalAveragePool", "looked_at"), to="flat", axis=1)
+    make.node("MatMul", "flat", make.weight(rows), to="logits")
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(model.SerializeToString())
+    shape = ["B", SIDE, SIDE, 3] if last else ["B", 3, SIDE, SIDE]
+    path.write_bytes(make.model(shape, {"logits": ["B", classes]}))
     return path

@@ -5,6 +5,7 @@ import torch
 
 import factories
 import small_classifier
+from graphs import Builder
 from likeness import embed, onnx
 from likeness.audit import overlap
 from likeness.audit.classifier import Classifier, parse_labels
@@ -129,14 +130,10 @@ def test_one_class_only_needs_scores(tmp_path):
 
 
 def test_a_graph_that_takes_no_pictures_is_refused(tmp_path):
-    made = pytest.importorskip("onnx", reason="pip install onnx: it makes the graph").helper
-    row = [made.make_tensor_value_info(name, 1, ["B", 5]) for name in ("numbers", "same")]
-    graph = made.make_graph([made.make_node("Relu", ["numbers"], ["same"])], "small", row[:1], row[1:])
-    path = tmp_path / "numbers.onnx"
-    path.write_bytes(
-        made.make_model(graph, opset_imports=[made.make_opsetid("", 17)], ir_version=8).SerializeToString()
-    )
-    with pytest.raises(ValueError, match=r"one input, a batch of pictures, got numbers .*it is no face classifier"):
+    made, path = Builder(), tmp_path / "numbers.onnx"
+    made.node("Relu", "input.1", to="same")
+    path.write_bytes(made.model(["B", 5], {"same": ["B", 5]}))
+    with pytest.raises(ValueError, match=r"one input, a batch of pictures, got input\.1 .*it is no face classifier"):
         Classifier(onnx.Model(onnx.read(path)), ["a"])
 
 
@@ -184,6 +181,8 @@ def test_a_reference_is_who_the_face_is_compared_to(embedder):
     assert -0.3 < found.score < 0  # a distance with a minus; the picture is cut twice
     stranger = Embeddings(None, own.space, torch.zeros(1, 128), "l2")
     assert closeness(own, stranger)[0] < -1
+    cosine = Embeddings(None, "arcface-1", torch.eye(3)[:2], "cosine")
+    assert closeness(cosine, Embeddings(None, "arcface-1", torch.eye(3)[1:], "cosine")).tolist() == [0, 1]
     elsewhere = Embeddings(None, "arcface-1", torch.zeros(1, 128), "l2")
     with pytest.raises(ValueError, match="two embeddings of one space"):
         list(explain(embedder, image, alignment, how, reference=elsewhere))

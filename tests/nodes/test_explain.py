@@ -24,11 +24,10 @@ def find(nodes):
 
 @pytest.fixture
 def classifier(nodes):
-    return (
-        nodes["LikenessLoadFaceClassifier"]
-        .execute("small.onnx", small_classifier.LABELS, "0 to 1", engine="torch")
-        .args[0]
-    )
+    """Loaded as ComfyUI loads it."""
+    load = nodes["LikenessLoadFaceClassifier"].execute
+    with torch.inference_mode():
+        return load("small.onnx", small_classifier.LABELS, "0 to 1", engine="torch").args[0]
 
 
 @pytest.mark.parametrize("count", [0, 1, 2])
