@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import adaptive_avg_pool2d, interpolate
 
-from .filters import blur, smoothstep, spread
+from .filters import blur, copy, smoothstep, spread
 from .geometry import check_image, sample
 from .types import Embeddings, Faces, same_faces
 
@@ -50,7 +50,7 @@ def anonymize(
     if way not in WAYS:
         raise ValueError(f"Expected one of {', '.join(WAYS)}, got {way}.")
     check_substitute(substitute, faces)
-    result, mask = image.clone(), image.new_zeros(image.shape[:3])
+    result, mask = copy(image), image.new_zeros(image.shape[:3])
     for row, (index, box) in enumerate(zip(faces.image_index.tolist(), faces.bbox, strict=True)):
         corner, far = grown(box, margin)
         y, x = (_inside(corner[axis], far[axis], image.shape[2 - axis]) for axis in (1, 0))

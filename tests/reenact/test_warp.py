@@ -10,12 +10,14 @@ from likeness import reenact
 from likeness.landmark.canonical import FACE_OVAL, mirror
 from likeness.landmark.procrustes import FLIP, Similarity, angles_to_rotation, head_frame, rotation_to_angles
 from likeness.reenact.driving import Settings
+from likeness.reenact.warp import motion as warp
 from likeness.reenact.warp.head import Face, lift, project
 from likeness.reenact.warp.motion import (
     EYES,
     LIMITS,
     LOWER_LIP,
     UPPER_LIP,
+    Signs,
     blink,
     choose_neutral,
     drive,
@@ -28,6 +30,7 @@ from likeness.reenact.warp.render import render
 from likeness.reenact.warp.sampling import sample
 from likeness.reenact.warp.source import prepare
 from likeness.types import Landmarks
+from likeness.value import cat
 from moving import AS_DRIVEN, PEOPLE, driving_motion, network, source
 
 STILL = torch.zeros(2)
@@ -124,10 +127,10 @@ def test_the_size_of_the_driving_video_does_not_matter():
 
 def test_gains_of_zero_hold_the_head_or_the_face_still():
     face, motion = source("grace_hopper").face, driving_motion("astronaut")
-    no_turn = drive(face.frame, face.shape, motion, Settings(turn=0, shift=0))
+    (no_turn,) = drive(face.frame, face.shape, motion, Settings(turn=0, shift=0))
     torch.testing.assert_close(no_turn.frame.rotation, face.frame.rotation.expand(len(motion), 3, 3), atol=1e-5, rtol=0)
     torch.testing.assert_close(no_turn.frame.shift, face.frame.shift.expand(len(motion), 3), atol=1e-3, rtol=0)
-    no_face = drive(face.frame, face.shape, motion, Settings(expression=0))
+    (no_face,) = drive(face.frame, face.shape, motion, Settings(expression=0))
     torch.testing.assert_close(no_face.shape, face.shape.expand(len(motion), -1, -1), atol=1e-5, rtol=0)
     assert not no_face.gaze.any()
 
@@ -142,6 +145,19 @@ def test_no_turn_goes_past_its_limit_and_small_ones_are_taken_as_they_are():
     torch.testing.assert_close(limited[small], angles[small])
 
 
+@pytest.mark.parametrize("smoothing", [0.8, 5.0])
+def test_a_long_motion_is_smoothed_over_the_borders_of_its_pieces(monkeypatch, smoothing):
+    face, motion = source("grace_hopper").face, moving.clip_motion()
+    settings = Settings(smoothing=smoothing)
+    monkeypatch.setattr(warp, "ROWS", len(motion))
+    (whole,) = drive(face.frame, face.shape, motion, settings)
+    monkeypatch.setattr(warp, "ROWS", 16)
+    pieces = cat(list(drive(face.frame, face.shape, motion, settings)))
+    for name in ("shape", "gaze"):
+        torch.testing.assert_close(getattr(pieces, name), getattr(whole, name), atol=1e-5, rtol=0)
+    torch.testing.assert_close(pieces.frame.rotation, whole.frame.rotation, atol=1e-5, rtol=0)
+
+
 def test_smoothing_keeps_what_is_constant_and_the_length():
     values = torch.full((5, 2), 3.0)
     torch.testing.assert_close(smooth(values, 2.0), values)
@@ -153,14 +169,14 @@ def test_smoothing_keeps_what_is_constant_and_the_length():
 def test_the_neutral_frame_has_open_eyes_a_quiet_mouth_and_a_common_pose():
     motion = moving.clip_motion()
     frames = head_frame(motion)
-    faces = frames.undo(motion.points * FLIP)
-    shown, chosen = moving.measure(motion), choose_neutral(frames, faces)
+    signs = Signs.of(frames.undo(motion.points * FLIP))
+    shown, chosen = moving.measure(motion), choose_neutral(frames, signs)
     assert shown["eyes"][chosen] > 0.9 * shown["eyes"].median()
     assert shown["mouth"][chosen] <= shown["mouth"].median()
     assert (shown["yaw"][chosen] - shown["yaw"].median()).abs() < 6
     blinking = motion.select(torch.tensor([7, 7, 3, 3, 3]))  # frame 7 is amid a blink
     frames = head_frame(blinking)
-    assert choose_neutral(frames, frames.undo(blinking.points * FLIP)) == 2
+    assert choose_neutral(frames, Signs.of(frames.undo(blinking.points * FLIP))) == 2
 
 
 @pytest.mark.parametrize("eye", EYES, ids=("left", "right"))
@@ -176,7 +192,8 @@ def test_lips_that_would_cross_meet():
     face, motion = source("grace_hopper").face, driving_motion("astronaut").select(torch.tensor([0, 1]))
     points = motion.points.clone()
     points[1, UPPER_LIP[1:-1], 1] += 30  # pixels
-    shape = drive(face.frame, face.shape, replace(motion, points=points), replace(AS_DRIVEN, neutral=0)).shape
+    (targets,) = drive(face.frame, face.shape, replace(motion, points=points), replace(AS_DRIVEN, neutral=0))
+    shape = targets.shape
     gap = (shape[..., 1][:, UPPER_LIP] - shape[..., 1][:, LOWER_LIP])[1]
     own = (face.shape[UPPER_LIP, 1] - face.shape[LOWER_LIP, 1]).clamp(max=0)
     assert (gap >= own - 1e-4).all()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Annotated
 
@@ -28,7 +30,7 @@ from ...landmark.canonical import (
 )
 from ...landmark.procrustes import FLIP, Similarity, angles_to_rotation, head_frame, rotation_to_angles
 from ...types import Landmarks
-from ...value import Value
+from ...value import Value, cat
 from ..driving import Settings
 
 JAW_POINTS = [136, 365]  # they weigh in a head's frame, but the jaw moves them
@@ -40,6 +42,8 @@ KNEE = 0.7  # share of a limit up to which an angle is taken as it is
 DEPTH_GAIN = 0.5  # of an expression; the mesh's depth is noisy
 GAZE_LIMIT = (0.2, 0.1)  # eye widths, across and up
 SHUT = 0.35  # openness of an eye against the neutral one at which it is taken for shut
+ROWS = 64  # frames of which all points are in memory at a time
+REACH = 4.0  # deviations, of the Gaussian that calms a motion
 UPPER_LID, LOWER_LID, CREASE = 0.93, 0.07, 0.38  # how much of a blink each travels
 
 
@@ -71,8 +75,25 @@ class Targets(Value):
     gaze: Annotated[Tensor, "N 2"]  # how far the pupils move, eye widths, x to the right and y down
 
 
-def drive(frame: Similarity, shape: Tensor, motion: Landmarks, settings: Settings) -> Targets:
-    """A face moved as another one moves, from its own pose and expression.
+@dataclass(frozen=True, eq=False)
+class Signs(Value):
+    """What the neutral frame is known by, frame by frame; the little that is kept of all frames at once."""
+
+    openness: Annotated[Tensor, "N 2"]  # of the eyes, see ``openness``
+    gaze: Annotated[Tensor, "N 2"]  # see ``look``
+    mouth: Annotated[Tensor, "N"]  # see ``mouth_gap``
+    expression: Annotated[Tensor, "N P 2"]  # of brows and lips, centimetres
+
+    @classmethod
+    def of(cls, faces: Tensor) -> Signs:
+        """The signs of (N, 478, 3) landmarks, centimetres."""
+        eyes = torch.stack([openness(faces, eye) for eye in EYES], -1)
+        gaze = torch.stack([look(faces, eye) for eye in EYES]).mean(0)
+        return cls(eyes, gaze, mouth_gap(faces), faces[:, EXPRESSIVE, :2])
+
+
+def drive(frame: Similarity, shape: Tensor, motion: Landmarks, settings: Settings) -> Iterator[Targets]:
+    """A face moved as another one moves, from its own pose and expression; some frames at a time, in order.
 
     Args:
         frame: Of the face that is to move, one row.
@@ -84,8 +105,30 @@ def drive(frame: Similarity, shape: Tensor, motion: Landmarks, settings: Setting
         ValueError: The neutral frame has no face.
     """
     frames = head_frame(motion, rigid_weights())
-    faces = frames.undo(motion.points * FLIP)
-    neutral = _row_of(settings.neutral, motion) if settings.neutral is not None else choose_neutral(frames, faces)
+
+    def faces(rows: Tensor) -> Tensor:
+        return frames.select(rows).undo(motion.points[rows] * FLIP)
+
+    signs = cat([Signs.of(faces(rows)) for rows in torch.arange(len(motion)).split(ROWS)])
+    neutral = _row_of(settings.neutral, motion) if settings.neutral is not None else choose_neutral(frames, signs)
+    there = _pose(frame, frames, neutral, settings)
+    gaze = smooth(signs.gaze - signs.gaze[neutral], settings.smoothing) * torch.tensor([1, -1]) * settings.expression
+    limit = torch.tensor(GAZE_LIMIT)
+    gaze = gaze.clamp(-limit, limit)
+    lids = signs.openness / signs.openness[neutral].clamp(min=1e-3)
+    rest = faces(torch.tensor([neutral]))
+    gain = torch.tensor([1, 1, DEPTH_GAIN]) * settings.expression
+    margin = math.ceil(REACH * max(settings.smoothing, 0)) + 1  # with it a piece is smoothed as the whole would be
+    for rows in torch.arange(len(motion)).split(ROWS):
+        first, last = int(rows[0]), int(rows[-1]) + 1
+        start = max(first - margin, 0)
+        around = torch.arange(start, min(last + margin, len(motion)))
+        offset = smooth(faces(around) - rest, settings.smoothing)[first - start : last - start, : len(shape)] * gain
+        yield Targets(there.select(rows), _express(shape, offset, lids[rows], settings.expression), gaze[rows])
+
+
+def _pose(frame: Similarity, frames: Similarity, neutral: int, settings: Settings) -> Similarity:
+    """Where the head of a one-row frame goes, as the heads of others turn, move and grow from their neutral row."""
     rest = frames.select(torch.tensor([neutral]))
 
     def calm(values: Tensor) -> Tensor:
@@ -97,27 +140,19 @@ def drive(frame: Similarity, shape: Tensor, motion: Landmarks, settings: Setting
     growth = soft_limit(calm(frames.scale / rest.scale).log() * settings.shift, torch.tensor(GROWTH_LIMIT)).exp()
     moved = calm((frames.shift - rest.shift) / rest.scale[:, None]) * settings.shift
     moved = soft_limit(moved, torch.tensor(SHIFT_LIMIT))
-    there = Similarity(frame.scale * growth, angles_to_rotation(*angles.unbind(-1)), frame.shift + frame.scale * moved)
-    offset = calm(faces - faces[neutral])[:, : len(shape)] * torch.tensor([1, 1, DEPTH_GAIN]) * settings.expression
-    open_now = torch.stack([openness(faces, eye) for eye in EYES], -1)
-    gaze = torch.stack([look(faces, eye) for eye in EYES]).mean(0)
-    gaze = calm(gaze - gaze[neutral]) * torch.tensor([1, -1]) * settings.expression
-    limit = torch.tensor(GAZE_LIMIT)
-    lids = open_now / open_now[neutral].clamp(min=1e-3)
-    return Targets(there, _express(shape, offset, lids, settings.expression), gaze.clamp(-limit, limit))
+    return Similarity(frame.scale * growth, angles_to_rotation(*angles.unbind(-1)), frame.shift + frame.scale * moved)
 
 
-def choose_neutral(frames: Similarity, faces: Tensor) -> int:
+def choose_neutral(frames: Similarity, signs: Signs) -> int:
     """The frame most like a portrait: eyes open, mouth quiet, brows and head where they mostly are.
 
     Args:
         frames: Of the heads, one row a frame.
-        faces: (N, 478, 3) landmarks in these frames, centimetres.
+        signs: Of the faces in these frames.
     """
-    eyes = torch.stack([openness(faces, eye) for eye in EYES]).mean(0)
+    eyes, mouth = signs.openness.mean(-1), signs.mouth
     shut = (1 - eyes / eyes.quantile(0.75).clamp(min=1e-3)).clamp(min=0)
-    mouth = mouth_gap(faces)
-    grimace = _away(faces[:, EXPRESSIVE, :2]).norm(dim=-1).mean(-1)
+    grimace = _away(signs.expression).norm(dim=-1).mean(-1)
     turned = _away(torch.stack(rotation_to_angles(frames.rotation), -1)).abs().sum(-1)
     shifted = _away(frames.shift[:, :2] / frames.scale.median()).norm(dim=-1)
     nearer = _away(frames.scale.log()).abs()
@@ -171,7 +206,7 @@ def smooth(values: Tensor, sigma: float) -> Tensor:
         return values
     from scipy.ndimage import gaussian_filter1d
 
-    return torch.from_numpy(gaussian_filter1d(values.numpy(), sigma, axis=0, mode="nearest"))
+    return torch.from_numpy(gaussian_filter1d(values.numpy(), sigma, axis=0, mode="nearest", truncate=REACH))
 
 
 def soft_limit(angles: Tensor, limit: Tensor) -> Tensor:
