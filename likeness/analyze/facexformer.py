@@ -312,14 +312,12 @@ def crop_matrix(windows: Tensor) -> Tensor:
 
 
 def crop(image: Tensor, image_index: Tensor, windows: Tensor) -> Tensor:
-    """(N, 3, 224, 224) the normalised crops of some faces; resized by columns, then by rows, as Pillow does it."""
+    """(N, 3, 224, 224) the normalised crops of some faces."""
     crops = []
     for index, (x1, y1, x2, y2) in zip(image_index.tolist(), windows.tolist(), strict=True):
         piece = image[index, y1:y2, x1:x2].movedim(-1, 0)[None]
-        for size in ((y2 - y1, SIDE), (SIDE, SIDE)):
-            piece = interpolate(piece, size, mode="bicubic", antialias=True, align_corners=False).clamp(0, 1)
-        crops.append(piece)
-    return (torch.cat(crops) - MEAN[:, None, None]) / DEVIATION[:, None, None]
+        crops.append(interpolate(piece, (SIDE, SIDE), mode="bicubic", antialias=True, align_corners=False))
+    return (torch.cat(crops).clamp(0, 1) - MEAN[:, None, None]) / DEVIATION[:, None, None]
 
 
 def to_attributes(faces: Faces, heads: Heads) -> Attributes:
