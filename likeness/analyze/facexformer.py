@@ -273,7 +273,7 @@ class FaceXFormer(nn.Module):
         return to_parsing(faces, heads.masks, matrix)
 
     def landmarks(self, image: Tensor, faces: Faces) -> Landmarks:
-        """iBUG's 68 points of each face, pixels; see ``analyze``."""
+        """IBUG's 68 points of each face, pixels; see ``analyze``."""
         heads, matrix = self.look(image, faces)
         return to_landmarks(faces, heads.landmarks, matrix)
 

@@ -23,7 +23,9 @@ def to_table(attributes: Attributes, threshold: float = 0.5) -> str:
         for group, label, probability in found:
             note = f" {NOTE}" if label in group.apparent else ""
             lines.append(f"{whose} {group.name} {label} {probability:.3f}{note}")
-        lines += [f"{whose} measure {name} {value:.2f}" for name, value in zip(attributes.measures, values, strict=True)]
+        lines += [
+            f"{whose} measure {name} {value:.2f}" for name, value in zip(attributes.measures, values, strict=True)
+        ]
     return "\n".join(lines)
 
 
@@ -109,9 +111,7 @@ def _column(attributes: Attributes, name: str) -> tuple[Tensor, bool]:
         return attributes.values[:, measures.index(asked)], False
     full = [f"{group.name}.{label}" for group, label in attributes.labels]
     found = [
-        number
-        for number, (_, label) in enumerate(attributes.labels)
-        if asked in (_plain(label), _plain(full[number]))
+        number for number, (_, label) in enumerate(attributes.labels) if asked in (_plain(label), _plain(full[number]))
     ]
     if len(found) == 1:
         return attributes.probability[:, found[0]], True

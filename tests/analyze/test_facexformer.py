@@ -102,7 +102,9 @@ def test_a_crop_lies_where_it_was_cut():
 def test_labels_keep_their_published_order():
     order = {group.name: group.labels for group in SETS}
     assert list(order) == ["celeba40", "visibility29", "age", "gender", "race"]
-    assert [order["celeba40"].index(name) for name in ("5_o_Clock_Shadow", "Black_Hair", "Male", "Smiling", "Young")] == [
+    assert [
+        order["celeba40"].index(name) for name in ("5_o_Clock_Shadow", "Black_Hair", "Male", "Smiling", "Young")
+    ] == [
         0,
         8,
         20,
@@ -154,7 +156,7 @@ def test_left_and_right_are_the_images():
 
 def test_a_mirrored_head_turns_the_other_way():
     """In 300W-LP a mirrored picture has the negated yaw and roll; the boy of the authors' figure looks to the right."""
-    triples = (seeding.noise("pose", torch.Size([20, 3])).float() * 1.2)
+    triples = seeding.noise("pose", torch.Size([20, 3])).float() * 1.2
     two = faces(FACE.expand(20, 4), (512, 512))
     seen, mirrored = to_head_pose(two, triples), to_head_pose(two, triples * torch.tensor([1.0, -1, -1]))
     torch.testing.assert_close(mirrored.pitch, seen.pitch, atol=1e-3, rtol=0)
@@ -180,7 +182,9 @@ def test_the_nose_points_where_the_authors_draw_it_mirrored():
     nose = angles_to_rotation(pose.yaw, pose.pitch, pose.roll)[0, :, 2]
     torch.testing.assert_close(nose[:2], torch.stack([-yaw.sin(), yaw.cos() * pitch.sin()]), atol=1e-5, rtol=0)
     across = angles_to_rotation(pose.yaw, pose.pitch, pose.roll)[0, :, 0]
-    assert across[1].item() == pytest.approx(-float(pitch.cos() * roll.sin() - roll.cos() * pitch.sin() * yaw.sin()), abs=1e-5)
+    assert across[1].item() == pytest.approx(
+        -float(pitch.cos() * roll.sin() - roll.cos() * pitch.sin() * yaw.sin()), abs=1e-5
+    )
 
 
 @pytest.mark.parametrize("count", [0, 1, 2])
