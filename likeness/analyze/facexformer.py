@@ -16,18 +16,19 @@ from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import interpolate, layer_norm, relu, scaled_dot_product_attention
+from torch.nn.functional import interpolate, layer_norm, relu
 
 from ..geometry import check_image, invert, move
 from ..types import Alignment, Attributes, Faces, HeadPose, Landmarks, ParsingMap
 from ..weights import StateDict, System, count
 from .analysis import Analysis
 from .labels import CELEBA40, VISIBILITY29, apparent
+from .two_way import TwoWayTransformer
 
 SIDE = 224  # pixels of the crop
 MARGIN = 0.25  # of a box, on each side, cut at the picture's border
 MEAN, DEVIATION = torch.tensor([0.485, 0.456, 0.406]), torch.tensor([0.229, 0.224, 0.225])  # ImageNet's
-WINDOW, HEADS = 7, 8  # of the backbone, and of the decoder's attention; no tensor shows them
+WINDOW = 7  # cells, of the backbone's attention; no tensor shows it
 POINTS = 68
 TOGETHER = 16  # faces on a GPU; on a CPU one after the other
 CLASSES: tuple[str, ...] = ("background", "skin", "left_brow", "right_brow", "left_eye", "right_eye", "nose")
@@ -65,82 +66,6 @@ class MLP(nn.Module):
         return made
 
 
-class Attention(nn.Module):
-    """Queries ask keys for values, in ``inside`` dimensions."""
-
-    def __init__(self, width: int, inside: int) -> None:
-        super().__init__()
-        self.q_proj, self.k_proj = nn.Linear(width, inside), nn.Linear(width, inside)
-        self.v_proj, self.out_proj = nn.Linear(width, inside), nn.Linear(inside, width)
-
-    def forward(self, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
-        q, k, v = (
-            project(x).unflatten(-1, (HEADS, -1)).transpose(1, 2)
-            for project, x in ((self.q_proj, q), (self.k_proj, k), (self.v_proj, v))
-        )
-        found: Tensor = self.out_proj(scaled_dot_product_attention(q, k, v).transpose(1, 2).flatten(2))
-        return found
-
-
-class Feedforward(nn.Module):
-    """Two layers."""
-
-    def __init__(self, width: int, hidden: int) -> None:
-        super().__init__()
-        self.lin1, self.lin2 = nn.Linear(width, hidden), nn.Linear(hidden, width)
-
-    def forward(self, x: Tensor) -> Tensor:
-        made: Tensor = self.lin2(relu(self.lin1(x)))
-        return made
-
-
-class TwoWayBlock(nn.Module):
-    """Tokens ask each other and the picture, then the picture asks the tokens."""
-
-    def __init__(self, width: int, hidden: int, first: bool) -> None:
-        super().__init__()
-        self.first = first
-        self.self_attn, self.norm1 = Attention(width, width), nn.LayerNorm(width)
-        self.cross_attn_token_to_image, self.norm2 = Attention(width, width // 2), nn.LayerNorm(width)
-        self.mlp, self.norm3 = Feedforward(width, hidden), nn.LayerNorm(width)
-        self.cross_attn_image_to_token, self.norm4 = Attention(width, width // 2), nn.LayerNorm(width)
-
-    def forward(self, tokens: Tensor, image: Tensor, named: Tensor, place: Tensor) -> tuple[Tensor, Tensor]:
-        """Tokens and image anew.
-
-        Args:
-            tokens: (N, T, D).
-            image: (N, L, D).
-            named: (N, T, D) what each token is, added where it asks.
-            place: (L, D) where each part of the image is, likewise.
-        """
-        if self.first:  # the tokens are their names
-            tokens = self.norm1(self.self_attn(tokens, tokens, tokens))
-        else:
-            asking = tokens + named
-            tokens = self.norm1(tokens + self.self_attn(asking, asking, tokens))
-        tokens = self.norm2(tokens + self.cross_attn_token_to_image(tokens + named, image + place, image))
-        tokens = self.norm3(tokens + self.mlp(tokens))
-        image = self.norm4(image + self.cross_attn_image_to_token(image + place, tokens + named, tokens))
-        return tokens, image
-
-
-class TwoWayTransformer(nn.Module):
-    """The decoder's blocks, and the tokens' last look."""
-
-    def __init__(self, width: int, hidden: int, layers: int) -> None:
-        super().__init__()
-        self.layers = nn.ModuleList(TwoWayBlock(width, hidden, not number) for number in range(layers))
-        self.final_attn_token_to_image, self.norm_final_attn = Attention(width, width // 2), nn.LayerNorm(width)
-
-    def forward(self, image: Tensor, place: Tensor, named: Tensor) -> tuple[Tensor, Tensor]:
-        tokens = named
-        for layer in self.layers:
-            tokens, image = layer(tokens, image, named, place)
-        looked = self.final_attn_token_to_image(tokens + named, image + place, image)
-        return self.norm_final_attn(tokens + looked), image
-
-
 class ChannelNorm(nn.Module):
     """Layer norm over the channels of (N, C, H, W)."""
 
@@ -176,13 +101,18 @@ class FaceDecoder(nn.Module):
 
     def forward(self, image: Tensor, place: Tensor) -> Heads:
         """The heads of (N, D, H, W) features; place is (H * W, D)."""
-        part, size = self.get_submodule, image.shape[2:]
-        named = torch.cat([*(part(f"{task}_token").weight for task in self.tasks), self.mask_tokens.weight])
-        tokens, seen = self.transformer(image.flatten(2).mT, place, named.expand(len(image), -1, -1))
-        told = (part(f"{task}_prediction_head")(tokens[:, number]) for number, task in enumerate(self.tasks))
-        fine = self.output_upscaling(seen.mT.unflatten(2, size))
+        tokens, seen = self.ask(image, place)
+        told = [self.get_submodule(f"{task}_prediction_head")(tokens[:, i]) for i, task in enumerate(self.tasks)]
+        fine = self.output_upscaling(seen.mT.reshape(image.shape))
         classes = self.output_hypernetwork_mlps(tokens[:, len(self.tasks) :])
-        return Heads(*told, masks=(classes @ fine.flatten(2)).unflatten(2, fine.shape[2:]))
+        return Heads._make([*told, (classes @ fine.flatten(2)).unflatten(2, fine.shape[2:])])
+
+    def ask(self, image: Tensor, place: Tensor) -> tuple[Tensor, Tensor]:
+        """(N, T, D) what each token found, and (N, H * W, D) what became of the features."""
+        names = [*(f"{task}_token" for task in self.tasks), "mask_tokens"]
+        named = torch.cat([self.get_parameter(f"{name}.weight") for name in names])
+        found: tuple[Tensor, Tensor] = self.transformer(image.flatten(2).mT, place, named.expand(len(image), -1, -1))
+        return found
 
 
 class Projection(nn.Module):
@@ -233,12 +163,19 @@ class FaceXFormer(nn.Module):
 
     def forward(self, x: Tensor) -> Heads:
         """All heads of (N, 3, 224, 224) normalised crops."""
-        return self.decode(self.features(x))
+        features = self.features(x)
+        heads: Heads = self.face_decoder(features, self.place(features))
+        return heads
+
+    def place(self, features: Tensor) -> Tensor:
+        """(H * W, D) where each cell of (N, D, H, W) features is."""
+        place: Tensor = self.pe_layer(*features.shape[2:])
+        return place.to(features.dtype)
 
     def features(self, x: Tensor) -> Tensor:
         """(N, D, 56, 56) what the four stages of the backbone saw."""
         seen = []
-        for number, stage in enumerate(self.backbone[0]):
+        for number, stage in enumerate(self.backbone[0].children()):
             x = stage(x)
             if number % 2:  # the even ones cut into patches and merge them
                 seen.append(self.linear_c[number // 2](x))
@@ -246,10 +183,6 @@ class FaceXFormer(nn.Module):
         scaled = [interpolate(one, size, mode="bilinear", align_corners=False) for one in reversed(seen)]
         fused: Tensor = self.linear_fuse(torch.cat(scaled, 1))
         return fused
-
-    def decode(self, features: Tensor) -> Heads:
-        heads: Heads = self.face_decoder(features, self.pe_layer(*features.shape[2:]).to(features.dtype))
-        return heads
 
     def analyze(self, image: Tensor, faces: Faces) -> Analysis:
         """All that one look at each face tells.
@@ -283,13 +216,13 @@ class FaceXFormer(nn.Module):
         windows, weight = crop_windows(faces), self.linear_fuse.weight
         together = 1 if weight.device.type == "cpu" else TOGETHER
         sizes = (2 * POINTS, 3, 40, 29, 8, 2, 5)
-        parts = [Heads(*(torch.zeros(0, n) for n in sizes), torch.zeros(0, len(CLASSES), SIDE, SIDE).half())]
+        parts = [[*(torch.zeros(0, size) for size in sizes), torch.zeros(0, len(CLASSES), SIDE, SIDE).half()]]
         for start in range(0, len(faces), together):
             rows = slice(start, start + together)
             given = self(crop(image, faces.image_index[rows], windows[rows]).to(weight))
-            told = (head.float().cpu() for head in given[:-1])
-            parts.append(Heads(*told, given.masks.float().softmax(1).half().cpu()))
-        return Heads(*map(torch.cat, zip(*parts, strict=True))), crop_matrix(windows)
+            told = [head.float().cpu() for head in given[:-1]]
+            parts.append([*told, given.masks.float().softmax(1).half().cpu()])
+        return Heads._make(torch.cat(part) for part in zip(*parts, strict=True)), crop_matrix(windows)
 
 
 def crop_windows(faces: Faces) -> Tensor:

@@ -1,8 +1,8 @@
 """What the authors' FaceXFormer gives on seeded weights: ``python tests/record/facexformer.py CHECKOUT``.
 
 Writes the layouts and golden files of tests/analyze/test_facexformer.py. CHECKOUT is
-github.com/Kartik-3004/facexformer. The whole network's tensors are laid out; its values, and those that workflows run on
-in tests, are of the same classes with fewer blocks in the backbone.
+github.com/Kartik-3004/facexformer. The whole network's tensors are laid out; its values, and those that workflows run
+on in tests, are of the same classes with fewer blocks in the backbone.
 """
 
 import sys
