@@ -14,6 +14,7 @@ from likeness.analyze.facexformer import (
     DEVIATION,
     MEAN,
     SETS,
+    FaceXFormer,
     Heads,
     crop,
     crop_matrix,
@@ -205,11 +206,16 @@ def test_faces_at_the_border_and_of_eight_pixels_are_looked_at(network):
     assert windows.tolist() == [[0, 0, 85, 95], [298, 298, 310, 310], [511, 511, 512, 512], [3, 3, 4, 4]]
 
 
-def test_thirty_faces_are_cut_one_by_one():
+def test_thirty_faces_are_looked_at():
+    torch.manual_seed(0)
+    network = FaceXFormer(16, (1, 1, 1, 1), (1, 1, 1, 1), 32, 64, 1).eval().requires_grad_(False)
     image = factories.read_photo("astronaut")
     boxes = torch.tensor([[16.0 * i, 300 - 10 * i, 16 * i + 8, 308 - 10 * i] for i in range(30)])
-    found = faces(boxes, (512, 512))
-    assert crop(image, found.image_index, crop_windows(found)).shape == (30, 3, 224, 224)
+    analysis = network.analyze(image, faces(boxes, (512, 512)))
+    assert len(analysis) == len(analysis.parsing) == 30
+    one = network.analyze(image, faces(boxes[7:8], (512, 512)))
+    torch.testing.assert_close(analysis.attributes.probability[7], one.attributes.probability[0])
+    torch.testing.assert_close(analysis.landmarks.points[7], one.landmarks.points[0])
 
 
 def test_channels_are_red_green_blue(network):

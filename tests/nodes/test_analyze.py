@@ -107,6 +107,11 @@ def test_conditions_keep_faces_and_their_attributes(pack, nodes, analyzer):
     assert select(attributes, "smiling > 2").args[2] == 0
     with pytest.raises(pack.likeness.types.NoFaceError, match="a face in every image, got none in images 0 to 1"):
         select(attributes, "smiling > 2", missing="error")
+    video = factories.read_photo("astronaut").expand(3, -1, -1, -1)
+    ends = analyze(nodes, analyzer, video, BOX)[0].select(torch.tensor([0, 2]))
+    people, between, count = select(ends, "smiling > -1", missing="interpolate").args
+    assert count == len(people) == len(between) == 3
+    torch.testing.assert_close(between.probability[1], ends.probability.mean(0))
     with pytest.raises(ValueError, match="must be about the same faces"):
         select(attributes, "smiling", faces=attributes.faces.select(torch.tensor([0])))
     with pytest.raises(ValueError, match=r"Expected one label, got male: write celeba40\.Male or gender\.Male"):

@@ -33,13 +33,13 @@ GRAPH = Graph(
     Column((photo, about)),
     Column((detector, analyzer), top=100),
     Column((faces, told)),
-    Column((found_drawn,), (hair, hair_drawn), (chosen, chosen_drawn)),
-    Column((found_shown,), (hair_shown,), (chosen_shown,)),
-    Column((table, tags)),
+    Column((table, tags), (hair, hair_drawn), (chosen, chosen_drawn)),
+    Column((found_drawn,), (hair_shown,), (chosen_shown,)),
+    Column((found_shown,)),
     frames={
         "Find and analyze": (detector, analyzer, faces, told),
         "Hair": (hair, hair_drawn, hair_shown),
-        "Who smiles": (chosen, chosen_drawn, chosen_shown),
+        "Who smiles, without glasses": (chosen, chosen_drawn, chosen_shown),
     },
     pictures=(found_shown,),
 )
