@@ -16,7 +16,7 @@ from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import interpolate, layer_norm, relu
+from torch.nn.functional import interpolate, linear, relu
 
 from ..geometry import check_image, invert, move
 from ..types import Alignment, Attributes, Faces, HeadPose, Landmarks, ParsingMap
@@ -66,15 +66,17 @@ class MLP(nn.Module):
         return made
 
 
-class ChannelNorm(nn.Module):
-    """Layer norm over the channels of (N, C, H, W)."""
+class Doubling(nn.Module):
+    """(N, H, W, C) features at twice the height and width: a transposed convolution whose cells do not overlap."""
 
-    def __init__(self, width: int) -> None:
+    def __init__(self, width: int, out: int) -> None:
         super().__init__()
-        self.weight, self.bias = nn.Parameter(torch.ones(width)), nn.Parameter(torch.zeros(width))
+        self.weight, self.bias = nn.Parameter(torch.zeros(width, out, 2, 2)), nn.Parameter(torch.zeros(out))
 
     def forward(self, x: Tensor) -> Tensor:
-        return layer_norm(x.movedim(1, -1), self.weight.shape, self.weight, self.bias, 1e-6).movedim(-1, 1)
+        count, height, width, _ = x.shape
+        cells = linear(x, self.weight.permute(2, 3, 1, 0).flatten(0, 2), self.bias.repeat(4))
+        return cells.reshape(count, height, width, 2, -1).transpose(2, 3).reshape(count, 2 * height, 2 * width, -1)
 
 
 class FaceDecoder(nn.Module):
@@ -90,12 +92,9 @@ class FaceDecoder(nn.Module):
             self.add_module(f"{task}_token", nn.Embedding(1, width))
             self.add_module(f"{task}_prediction_head", MLP(width, size))
         self.mask_tokens = nn.Embedding(len(CLASSES), width)
+        norm = nn.LayerNorm(width // 4, eps=1e-6)
         self.output_upscaling = nn.Sequential(
-            nn.ConvTranspose2d(width, width // 4, 2, 2),
-            ChannelNorm(width // 4),
-            nn.GELU(),
-            nn.ConvTranspose2d(width // 4, width // 8, 2, 2),
-            nn.GELU(),
+            Doubling(width, width // 4), norm, nn.GELU(), Doubling(width // 4, width // 8), nn.GELU()
         )
         self.output_hypernetwork_mlps = MLP(width, width // 8)  # one for all classes
 
@@ -103,9 +102,9 @@ class FaceDecoder(nn.Module):
         """The heads of (N, D, H, W) features; place is (H * W, D)."""
         tokens, seen = self.ask(image, place)
         told = [self.get_submodule(f"{task}_prediction_head")(tokens[:, i]) for i, task in enumerate(self.tasks)]
-        fine = self.output_upscaling(seen.mT.reshape(image.shape))
+        fine = self.output_upscaling(seen.reshape(len(seen), *image.shape[2:], -1))
         classes = self.output_hypernetwork_mlps(tokens[:, len(self.tasks) :])
-        return Heads._make([*told, (classes @ fine.flatten(2)).unflatten(2, fine.shape[2:])])
+        return Heads._make([*told, (classes @ fine.flatten(1, 2).mT).unflatten(2, fine.shape[1:3])])
 
     def ask(self, image: Tensor, place: Tensor) -> tuple[Tensor, Tensor]:
         """(N, T, D) what each token found, and (N, H * W, D) what became of the features."""
