@@ -7,7 +7,7 @@ from functools import cache, partial
 from pathlib import Path
 
 from .per_frame import frame
-from .race import NotRunError, Peer, Race
+from .race import Measure, NotRunError, Peer, Race, by_turns, timer
 
 STACKS, WIDTH = 4, 256  # as the published FAN
 
@@ -65,7 +65,48 @@ def face_alignment(count: int, compiled: str) -> Peer:
     return Peer("face_alignment_fan.py", (*files, compiled), "face-alignment")
 
 
-ROWS = tuple(
+@cache
+def facexformer() -> tuple:
+    """FaceXFormer of the published size, random, and the crop of a face."""
+    import torch
+
+    from likeness.analyze.facexformer import FaceXFormer
+
+    torch.manual_seed(0)
+    network = FaceXFormer(128, (2, 2, 18, 2), (4, 8, 16, 32), 256, 2048, 2).eval().requires_grad_(False)
+    return network, torch.randn(1, 3, 224, 224)
+
+
+def facexformer_heads() -> float:
+    """The time of all heads, in that of the backbone and the decoder's transformer alone."""
+    import torch
+
+    network, crops = facexformer()
+
+    def alone() -> None:
+        with torch.inference_mode():
+            features = network.features(crops)
+            network.face_decoder.ask(features, network.place(features))
+
+    def whole() -> None:
+        with torch.inference_mode():
+            network(crops)
+
+    _, _, ratio = by_turns(timer(alone), timer(whole), pairs=3)
+    return ratio
+
+
+ROWS: tuple[Race | Measure, ...] = (
+    Measure(
+        "perception/facexformer/heads",
+        "FaceXFormer with all heads, in times of its backbone and decoder",
+        facexformer_heads,
+        limit=1.05,
+        unit="x",
+        times=5,
+    ),
+)
+ROWS += tuple(
     Race(
         f"perception/fan/{count}{'' if compiled == 'on' else '/eager'}",
         f"68 landmarks of {count} face{'s' * (count > 1)}, flipped too",

@@ -142,8 +142,52 @@ class ParsingMap(PerFace):
             raise ValueError(f"Expected classes among {', '.join(self.classes)}, got {', '.join(sorted(unknown))}.")
         wanted = torch.tensor([name in names for name in self.classes])
         if self.probability is not None:
-            return self.probability[:, wanted].sum(1).clamp(0, 1)
+            return self.probability[:, wanted].float().sum(1).clamp(0, 1)
         return wanted[self.labels.long()].float()
+
+
+@dataclass(frozen=True)
+class LabelSet:
+    """Labels that a system gives a probability each, in their published order."""
+
+    name: str  # "celeba40", "expression", "age"
+    labels: tuple[str, ...]
+    exclusive: bool = False  # one of them holds and their probabilities sum to 1; else each holds for itself
+    apparent: tuple[str, ...] = ()  # those of race, gender and age: how a face looks to the model, not who one is
+    phrase: str = "{}"  # how a label reads in a prompt; empty where it is no word for one
+
+
+@dataclass(frozen=True, eq=False)
+class Attributes(PerFace):
+    """What a model sees in each face: probabilities of labels, and measures."""
+
+    sets: tuple[LabelSet, ...]
+    probability: Annotated[Tensor, "N K"]  # in [0, 1], of the labels of all sets in turn
+    measures: tuple[str, ...] = ()  # what each value is, with its unit: "age_years"
+    values: Annotated[Tensor | None, "N V"] = None
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        told = 0 if self.values is None else self.values.shape[1]
+        for what, names, got in (("label", self.labels, self.probability.shape[1]), ("measure", self.measures, told)):
+            if len(names) != got:
+                raise ValueError(f"Attributes must have a column for each {what}, got {got} for {len(names)}.")
+
+    @property
+    def labels(self) -> tuple[tuple[LabelSet, str], ...]:
+        """The set and the label of each column of ``probability``."""
+        return tuple((group, label) for group in self.sets for label in group.labels)
+
+    def of(self, name: str) -> Tensor:
+        """(N, k) the probabilities of one set.
+
+        Raises:
+            ValueError: There is no such set.
+        """
+        columns = [number for number, (group, _) in enumerate(self.labels) if group.name == name]
+        if not columns:
+            raise ValueError(f"Expected a set among {', '.join(group.name for group in self.sets)}, got {name}.")
+        return self.probability[:, columns]
 
 
 @dataclass(frozen=True, eq=False)

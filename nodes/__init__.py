@@ -11,6 +11,7 @@ from comfy_api.latest import ComfyExtension, io
 
 from . import (
     adapt,
+    analyze,
     audit,
     detect,
     embed,
@@ -38,7 +39,7 @@ from . import (
 )
 
 TASKS = (faces, tracks, masks, streams, detect, landmark, guidance, parse, embed, reenact, swap, head3d, render)
-TASKS += (adapt, audit, experiments, explain, expressions, reports)
+TASKS += (adapt, analyze, audit, experiments, explain, expressions, reports)
 TASKS += (restore, videos, privacy, faceset, segs)
 
 

@@ -28,6 +28,8 @@ from . import convert, weights
 
 Faces = io.Custom("LIKENESS_FACES")
 FaceAlignment = io.Custom("LIKENESS_ALIGNMENT")
+FaceAnalyzer = io.Custom("LIKENESS_ANALYZER")
+Attributes = io.Custom("LIKENESS_ATTRIBUTES")
 FaceClassifier = io.Custom("LIKENESS_CLASSIFIER")
 FaceDetector = io.Custom("LIKENESS_DETECTOR")
 FaceEmbedder = io.Custom("LIKENESS_EMBEDDER")

@@ -43,7 +43,7 @@ class LoadFaceParser(io.ComfyNode):
                     "model",
                     options=host.list_models(FOLDER, parse.SYSTEMS),
                     tooltip="mesh_regions: the parts of the face. selfie_segmentation: whole people against the "
-                    "background. Or a file in models/face_parsing.",
+                    "background. facexformer: the parts of the face and its hair. Or a file in models/face_parsing.",
                 ),
                 host.engine_input(),
             ],
@@ -118,6 +118,8 @@ class ParsingToMask(io.ComfyNode):
 
     @classmethod
     def execute(cls, parsing, regions) -> io.NodeOutput:
+        if parsing is None:
+            raise ValueError("Expected a parsing, got none: this analyzer gives none; use Parse Faces.")
         return io.NodeOutput(convert.to_host(parse.to_mask(parsing, *read_regions(regions))))
 
 

@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from likeness import adapt, audit, detect, embed, head3d, landmark, parse, reenact, render, swap
-from likeness.manifest import read_manifests
+from likeness import adapt, analyze, audit, detect, embed, head3d, landmark, parse, reenact, render, swap
+from likeness.manifest import read_manifest, read_manifests
 
 ROOT = Path(__file__).parents[1]
 TASKS = {"detect": detect, "embed": embed, "landmark": landmark, "parse": parse, "reenact": reenact}
-TASKS |= {"head3d": head3d, "render": render, "swap": swap, "adapt": adapt, "audit": audit}
+TASKS |= {"analyze": analyze, "head3d": head3d, "render": render, "swap": swap, "adapt": adapt, "audit": audit}
 SYSTEMS = [(task, system.name) for task, module in TASKS.items() for system in module.SYSTEMS]
 SYSTEMS += [(task, name) for task, module in TASKS.items() for name in getattr(module, "METHODS", ())]
 SYSTEMS += [("swap", system.name) for system in swap.RESTORERS]
@@ -63,13 +63,16 @@ def test_every_task_folder_is_known_and_has_nodes():
 
 @pytest.mark.parametrize(("task", "name"), SYSTEMS)
 def test_a_system_has_its_module_manifest_and_test(task, name):
-    assert (ROOT / f"likeness/{task}/{name}.py").is_file()
-    assert (ROOT / f"models_manifest/{name}.json").is_file()
-    assert (ROOT / f"tests/{task}/test_{name}.py").is_file()
+    """A system that serves several tasks is at home in one of them: where its manifest says."""
+    home, _, module = read_manifest(name).module.partition("/")
+    assert (home, name) in SYSTEMS
+    assert module == name
+    assert (ROOT / f"likeness/{home}/{name}.py").is_file()
+    assert (ROOT / f"tests/{home}/test_{name}.py").is_file()
 
 
 def test_a_manifest_names_its_module_or_says_there_is_none_yet():
-    modules = {f"{task}/{name}" for task, name in SYSTEMS}
+    modules = {read_manifest(name).module for _, name in SYSTEMS}
     assert {manifest.module for manifest in read_manifests()} - {None} == modules
 
 

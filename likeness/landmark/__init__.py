@@ -2,9 +2,10 @@
 
 from torch import nn
 
+from ..analyze import facexformer
 from . import fan, mediapipe_face, mediapipe_mesh
 
-SYSTEMS = (mediapipe_mesh.ATTENTION, mediapipe_mesh.BASE, mediapipe_face.SYSTEM, fan.SYSTEM)
+SYSTEMS = (mediapipe_mesh.ATTENTION, mediapipe_mesh.BASE, mediapipe_face.SYSTEM, fan.SYSTEM, facexformer.SYSTEM)
 METHODS = ("chatanything",)  # published, each a module here, without a network of its own
 
 
