@@ -18,6 +18,7 @@ disk of odd side is a pixel (theirs is NaN), pictures may be one pixel wide, and
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
@@ -25,8 +26,12 @@ from torch import Tensor
 from torch.nn.functional import grid_sample, pad
 
 MODES = ("cartesian", "polar", "circular")
-FARTHEST = math.atanh(1 - 1e-9)  # radii, to where the corners outside a disk look
-SQUARES = {"mean": lambda size: size.prod(-1).sqrt(), "min": lambda size: size.amin(-1), "max": lambda s: s.amax(-1)}
+RIM = 1e-9  # of a disk's radius: its corners look as far as if they were so near to the border, some 10.7 radii
+SQUARES: dict[str, Callable[[Tensor], Tensor]] = {
+    "mean": lambda size: size.prod(-1).sqrt(),
+    "min": lambda size: size.amin(-1),
+    "max": lambda size: size.amax(-1),
+}
 Points = tuple[Tensor, Tensor]  # x and y, which broadcast to (N, H, W)
 
 
@@ -232,7 +237,7 @@ def unfold(mode: str, boxes: Boxes, width: int, height: int) -> Points:
     else:
         x, y = _middles(width, like), _middles(height, like)[:, None]
         share = torch.hypot(x, y)
-        radius = torch.where(share < 1, share.atanh(), FARTHEST)
+        radius = ((1 + share) / (1 - share).clamp(min=RIM)).log() / 2  # atanh
         x, y = _one_radius(boxes, x, y)
     return radius * x, radius * y
 
@@ -265,7 +270,8 @@ def sample(images: Tensor, x: Tensor, y: Tensor, interpolation: str = "bilinear"
     """(N, C, h, w) pictures (N, C, H, W) at points, x and y in pixels, which broadcast to (N, h, w)."""
     height, width = images.shape[-2:]
     x, y = (x + 0.5) * (2 / width) - 1, (y + 0.5) * (2 / height) - 1
-    grid = torch.stack(torch.broadcast_tensors(x, y), -1)
+    shape = [max(sizes) for sizes in zip(x.shape, y.shape, strict=True)]
+    grid = torch.stack([x.expand(shape), y.expand(shape)], -1)
     return grid_sample(images, grid, interpolation, padding, align_corners=False)
 
 
