@@ -260,7 +260,7 @@ def squares(faces: Faces) -> Alignment:
     longest = max(*faces.image_size, 1)
     size = min(longest, LARGEST)
     corner, side = faces.bbox[:, :2].float(), faces.bbox[:, 2:].float() - faces.bbox[:, :2]
-    reach = side.amax(1, keepdim=True) * (2 * REACH / math.pi**0.5)  # half a square's side
+    reach = side.amax(1, keepdim=True) * (REACH / math.pi**0.5)  # half a square's side
     whole = 2 * reach >= longest
     scale = torch.where(whole, size / longest, size / (2 * reach).clamp(min=1e-6))
     border = torch.where(whole, -0.5, corner + side / 2 - reach)  # left and upper
