@@ -1,7 +1,8 @@
 """Pictures warped around their faces by tanh, edited or parsed, and restored: ``roi_tanh`` for faces.
 
 Every warped picture holds all of its photo, so restored ones overlap everywhere: a pixel is taken from the face that it
-is nearest to, in radii of that face's box, whose warp shows it finest. Of masks the largest value counts.
+is nearest to, in sizes of that face's box, whose warp shows it finest. Of masks the largest value counts. A warp
+reaches as far as its pixels show: to half of one from the border, behind which infinity lies.
 """
 
 from __future__ import annotations
@@ -64,19 +65,16 @@ def restore_images(warped: Tensor, how: RoiWarp, image: Tensor | None = None) ->
     shape = faces.image_count, *faces.image_size
     if image is not None:
         check_image(image, faces)
-    photos = warped.new_zeros(*shape, warped.shape[-1]) if image is None else image[..., : warped.shape[-1]].clone()
-    reached = warped.new_zeros(shape)
+    photos, reached = warped.new_zeros(*shape, warped.shape[-1]), warped.new_zeros(shape)
     nearest = warped.new_full(shape, torch.inf)
     for row, index in enumerate(faces.image_index.tolist()):
-        layer = torch.cat([warped[row], torch.ones_like(warped[row, ..., :1])], -1).movedim(-1, 0)[None]
-        restored, away = _restore(layer, how, row)
-        pixels, there = restored[:-1].movedim(0, -1), restored[-1].clamp(0, 1)
-        behind = 0 if image is None else image[index, ..., : pixels.shape[-1]] * (1 - there[..., None])
+        restored, there, away = _restore(warped[row].movedim(-1, 0)[None], how, row)
         nearer = away < nearest[index]
-        photos[index] = torch.where(nearer[..., None], pixels + behind, photos[index])
+        photos[index] = torch.where(nearer[..., None], restored.movedim(0, -1), photos[index])
         reached[index] = torch.where(nearer, there, reached[index])
         nearest[index] = torch.where(nearer, away, nearest[index])
-    return photos, reached
+    behind = torch.zeros_like(photos) if image is None else image[..., : warped.shape[-1]].to(photos)
+    return torch.lerp(behind, photos, reached[..., None]), reached
 
 
 def restore_masks(warped: Tensor, how: RoiWarp) -> Tensor:
@@ -88,18 +86,23 @@ def restore_masks(warped: Tensor, how: RoiWarp) -> Tensor:
     _check_count(warped, how)
     masks = warped.new_zeros(how.faces.image_count, *how.faces.image_size)
     for row, index in enumerate(how.faces.image_index.tolist()):
-        restored, _ = _restore(warped[row, None, None], how, row)
-        masks[index] = torch.maximum(masks[index], restored[0])
+        restored, there, _ = _restore(warped[row, None, None], how, row)
+        masks[index] = torch.maximum(masks[index], restored[0] * there)
     return masks
 
 
-def _restore(layer: Tensor, how: RoiWarp, row: int) -> tuple[Tensor, Tensor]:
-    """(C, H, W) a (1, C, S, S) warped picture restored, and (H, W) how many radii its pixels are from the box."""
+def _restore(warped: Tensor, how: RoiWarp, row: int) -> tuple[Tensor, Tensor, Tensor]:
+    """A (1, C, S, S) warped picture restored to (C, H, W); (H, W) how far it reaches, and how far its face is away."""
     height, width = how.faces.image_size
     boxes = _boxes(how, row)
-    points = roi_tanh.from_centre(boxes, width, height)
-    away = torch.hypot(points[0] / boxes.radii[0], points[1] / boxes.radii[1])
-    return roi_tanh.restore(how.mode, layer, boxes, points)[0], away[0]
+    x, y = roi_tanh.from_centre(boxes, width, height)
+    if how.mode == "cartesian":
+        away = torch.maximum(x.abs() / boxes.half[0], y.abs() / boxes.half[1])[0]
+    else:
+        away = torch.hypot(x / boxes.radii[0], y / boxes.radii[1])[0]
+    pixels = warped.shape[-1] / (1 if how.mode == "polar" else 2)  # from the middle to the border
+    reached = ((1 - away.tanh()) * pixels * 2).clamp(0, 1)
+    return roi_tanh.restore(how.mode, warped, boxes, (x, y), padding="border")[0], reached, away
 
 
 def _boxes(how: RoiWarp, row: int) -> roi_tanh.Boxes:
