@@ -68,13 +68,15 @@ def restore_images(warped: Tensor, how: RoiWarp, image: Tensor | None = None) ->
     photos, reached = warped.new_zeros(*shape, warped.shape[-1]), warped.new_zeros(shape)
     nearest = warped.new_full(shape, torch.inf)
     for row, index in enumerate(faces.image_index.tolist()):
-        restored, there, away = _restore(warped[row].movedim(-1, 0)[None], how, row)
+        # At the photo's border warped pixels are partly black: so much of them is not of the photo.
+        layer = torch.cat([warped[row], _inside(how, row, warped.shape[1]).to(warped)], -1).movedim(-1, 0)[None]
+        restored, away = _restore(layer, how, row)
         nearer = away < nearest[index]
-        photos[index] = torch.where(nearer[..., None], restored.movedim(0, -1), photos[index])
-        reached[index] = torch.where(nearer, there, reached[index])
+        photos[index] = torch.where(nearer[..., None], restored[:-1].movedim(0, -1), photos[index])
+        reached[index] = torch.where(nearer, restored[-1], reached[index])
         nearest[index] = torch.where(nearer, away, nearest[index])
     behind = torch.zeros_like(photos) if image is None else image[..., : warped.shape[-1]].to(photos)
-    return torch.lerp(behind, photos, reached[..., None]), reached
+    return photos + behind * (1 - reached[..., None]), reached
 
 
 def restore_masks(warped: Tensor, how: RoiWarp) -> Tensor:
@@ -86,13 +88,13 @@ def restore_masks(warped: Tensor, how: RoiWarp) -> Tensor:
     _check_count(warped, how)
     masks = warped.new_zeros(how.faces.image_count, *how.faces.image_size)
     for row, index in enumerate(how.faces.image_index.tolist()):
-        restored, there, _ = _restore(warped[row, None, None], how, row)
-        masks[index] = torch.maximum(masks[index], restored[0] * there)
+        (restored,), _ = _restore(warped[row, None, None], how, row)
+        masks[index] = torch.maximum(masks[index], restored)
     return masks
 
 
-def _restore(warped: Tensor, how: RoiWarp, row: int) -> tuple[Tensor, Tensor, Tensor]:
-    """A (1, C, S, S) warped picture restored to (C, H, W); (H, W) how far it reaches, and how far its face is away."""
+def _restore(warped: Tensor, how: RoiWarp, row: int) -> tuple[Tensor, Tensor]:
+    """A (1, C, S, S) warped picture restored to (C, H, W), 0 beyond its reach, and (H, W) how far its face is away."""
     height, width = how.faces.image_size
     boxes = _boxes(how, row)
     x, y = roi_tanh.from_centre(boxes, width, height)
@@ -102,7 +104,15 @@ def _restore(warped: Tensor, how: RoiWarp, row: int) -> tuple[Tensor, Tensor, Te
         away = torch.hypot(x / boxes.radii[0], y / boxes.radii[1])[0]
     pixels = warped.shape[-1] / (1 if how.mode == "polar" else 2)  # from the middle to the border
     reached = ((1 - away.tanh()) * pixels * 2).clamp(0, 1)
-    return roi_tanh.restore(how.mode, warped, boxes, (x, y), padding="border")[0], reached, away
+    return roi_tanh.restore(how.mode, warped, boxes, (x, y), padding="border")[0] * reached, away
+
+
+def _inside(how: RoiWarp, row: int, size: int) -> Tensor:
+    """(size, size, 1) how much of each warped pixel lies in the photo, in [0, 1]."""
+    white = torch.ones(1, 1, *how.faces.image_size)
+    boxes = _boxes(how, row)
+    found = roi_tanh.sample(white, *roi_tanh.in_picture(boxes, *roi_tanh.unfold(how.mode, boxes, size, size)))
+    return found[0].movedim(0, -1)
 
 
 def _boxes(how: RoiWarp, row: int) -> roi_tanh.Boxes:

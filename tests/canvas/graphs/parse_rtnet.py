@@ -23,13 +23,13 @@ skin_drawn, skin_shown = drawn("Skin and nose", skin["mask"])
 parts_drawn, parts_shown = drawn("Brows, eyes, lips, ears", parts["mask"])
 
 about = note(
-    "**Hair is there too.** RTNet sees the whole picture at once, fine in the face and coarser around it, so hair is not "
-    "cut off and nothing need be aligned: a box is enough, and several people are parsed one by one.\n\n"
+    "**Hair is there too.** RTNet sees the whole picture at once, fine in the face and coarser around it, so hair is "
+    "not cut off and nothing need be aligned: a box is enough, and several people are parsed one by one.\n\n"
     "The ids that end in 14 know ears and glasses besides. *skin* includes the scalp."
 )
 weights = note(
-    "**Weights.** They lie in the authors' repository, which is under the MIT licence; they have no terms of their own. "
-    "The loader says how to get them.",
+    "**Weights.** They lie in the authors' repository, which is under the MIT licence; they have no terms of their own."
+    " The loader says how to get them.",
     160,
 )
 

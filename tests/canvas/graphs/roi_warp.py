@@ -31,8 +31,8 @@ drawn = Node("LikenessDrawFaces", image=photo["IMAGE"], faces=faces["faces"], ma
 drawn_shown = Node("SaveImage", "Mask", images=drawn["image"], filename_prefix="likeness/roi_mask")
 
 about = note(
-    "**One square for face and picture.** *RoI Tanh Warp* shows the face large and squeezes the rest towards the border: "
-    "x and y by themselves (cartesian), unrolled (polar), or as a disk (circular).\n\n"
+    "**One square for face and picture.** *RoI Tanh Warp* shows the face large and squeezes the rest towards the "
+    "border: x and y by themselves (cartesian), unrolled (polar), or as a disk (circular).\n\n"
     "Edit, or make a mask, in the warped picture; *RoI Tanh Restore* brings it back to the photo."
 )
 
