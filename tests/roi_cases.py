@@ -1,4 +1,4 @@
-"""What the authors' RoI tanh operators are asked, and ours after them."""
+"""What the authors' RoI tanh operators and their parser are asked, and ours after them."""
 
 from dataclasses import dataclass, field
 
@@ -6,6 +6,8 @@ import torch
 from torch import Tensor
 
 import seeding
+
+PHOTO_BOXES = ((179.0, 63.0, 270.0, 174.0), (-20.0, 300.0, 60.0, 420.0))  # in the astronaut's photo; across its border
 
 
 @dataclass(frozen=True)
@@ -32,6 +34,13 @@ def rois() -> Tensor:
 def angles() -> Tensor:
     """(3,) degrees."""
     return torch.tensor([0.0, 25, -130])
+
+
+def linear_logits(x: Tensor) -> Tensor:
+    """(N, 14, H, W) in the place of a network's: seeded weights of the three colours alone, background at black."""
+    weights = seeding.noise("linear", torch.Size([14, 4])).float() * 20
+    weights[0] = torch.tensor([-20.0, -20, -20, -45])
+    return torch.einsum("kc,nchw->nkhw", weights[:, :3], x) + weights[:, 3, None, None]
 
 
 def _cases() -> dict[str, Case]:

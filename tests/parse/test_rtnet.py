@@ -1,5 +1,6 @@
 """RTNet on seeded weights, as the authors' code gave it; its labels on pictures, by a network that knows colours."""
 
+import json
 from pathlib import Path
 
 import pytest
@@ -8,12 +9,14 @@ from torch import nn
 
 import factories
 import golden
+import roi_cases
 import seeding
 from likeness import parse
+from likeness.geometry import move
 from likeness.parse import rtnet
 from likeness.parse.rtnet import CLASSES, RTNet, hparams, squares, warp
 from likeness.roi_tanh import roi_tanh_polar_restore, roi_tanh_polar_warp
-from likeness.types import Faces
+from likeness.types import Faces, ParsingMap
 from likeness.weights import UnsupportedCheckpointError, build
 
 CHECKPOINT = Path(__file__).parents[1] / "checkpoints/rtnet"
@@ -76,6 +79,17 @@ def drawn(height: int, width: int, *corners: tuple[int, int, int]) -> torch.Tens
 
 def truth(image: torch.Tensor, name: str) -> torch.Tensor:
     return (image == torch.tensor(COLOURS[name])).all(-1)
+
+
+def on_picture(parsing: ParsingMap) -> torch.Tensor:
+    """(N, H, W) the labels nearest to the pixels of the picture, background where none are."""
+    height, width = parsing.faces.image_size
+    pixels = torch.stack(torch.meshgrid(torch.arange(width), torch.arange(height), indexing="xy"), -1).float()
+    x, y = move(parsing.alignment.matrix, pixels.reshape(1, -1, 2)).round().long().unbind(-1)
+    inside = (x >= 0) & (y >= 0) & (x < parsing.alignment.size) & (y < parsing.alignment.size)
+    last = parsing.alignment.size - 1
+    found = parsing.labels[torch.arange(len(x))[:, None], y.clamp(0, last), x.clamp(0, last)]
+    return (found * inside).reshape(-1, height, width)
 
 
 def overlap(mask: torch.Tensor, other: torch.Tensor) -> float:
@@ -146,6 +160,19 @@ def test_labels_are_the_authors_on_the_whole_picture(colours):
     parsing = colours.parse(image, faces((60, 40, 130, 120), size=(150, 200)))
     assert parsing.alignment.matrix[0].tolist() == [[1, 0, 0], [0, 1, 0]]
     assert (parsing.labels[0, :150, :200] == share.argmax(1)[0]).float().mean() > 0.9999  # where two classes are equal
+
+
+def test_a_photo_is_parsed_as_the_authors_parser_parses_it(colours):
+    """With one linear map for a network on both sides; theirs rounds the warped picture to bytes."""
+    colours.forward = lambda x, rois: roi_cases.linear_logits(x)
+    parsing = colours.parse(factories.read_photo("astronaut"), faces(*roi_cases.PHOTO_BOXES, size=(512, 512)))
+    labels = on_picture(parsing)
+    shares = torch.stack([(labels == number).double().mean((1, 2)) for number in range(14)], 1)
+    theirs = json.loads((CHECKPOINT / "parsing.json").read_text())["outputs"]
+    assert golden.difference(CHECKPOINT / "parsing.json", "shares", shares) < 0.005
+    seen = labels[:, ::5, ::7].flatten()[:: theirs["labels"]["step"]]
+    assert len(seen.unique()) > 3
+    assert (seen.double() == torch.tensor(theirs["labels"]["values"])).double().mean() > 0.95
 
 
 def test_several_faces_of_one_picture_are_parsed_each_by_itself(colours):

@@ -18,6 +18,7 @@ from torch import Tensor
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 sys.path.insert(0, str(Path(__file__).parents[2]))
+import factories
 import golden
 import roi_cases as cases
 import seeding
@@ -34,6 +35,7 @@ def main(parsing: Path, warping: Path) -> None:
     package.__path__ = [str(warping / "ibug"), str(parsing / "ibug")]
     parser = importlib.import_module("ibug.face_parsing.parser")
     record_networks(parser, golden.commit(parsing))
+    record_parsing(parser, golden.commit(parsing))
     record_warps(golden.commit(warping))
 
 
@@ -69,6 +71,24 @@ def run(network: torch.nn.Module) -> list[Tensor]:
     x = seeding.noise("pictures", torch.Size([1, 3, *SIZE])).float()
     with torch.no_grad():
         return [network(x, torch.tensor([BOX]))]
+
+
+def record_parsing(parser: ModuleType, commit: str) -> None:
+    """A whole photo through FaceParser, with a linear map for a network."""
+    theirs = parser.FaceParser.__new__(parser.FaceParser)  # its constructor asks for weights
+    theirs.device, theirs.sz = "cpu", (513, 513)
+    theirs.transform = parser.T.Compose([parser.T.ToTensor(), parser.T.Normalize(0.5, 0.5)])
+    theirs.model = lambda x, rois: cases.linear_logits(x)
+    photo = (factories.read_photo("astronaut")[0] * 255).round().byte().numpy()
+    labels = torch.from_numpy(theirs.predict_img(photo, torch.tensor(cases.PHOTO_BOXES).numpy(), rgb=True))
+    source = {
+        "repository": "https://github.com/hhj1897/face_parsing",
+        "commit": commit,
+        "file": "ibug/face_parsing/parser.py",
+        "class": "FaceParser",
+    }
+    shares = torch.stack([(labels == number).double().mean((1, 2)) for number in range(14)], 1)
+    golden.write_golden(FOLDER / "parsing.json", source, {"labels": labels[:, ::5, ::7], "shares": shares})
 
 
 def record_warps(commit: str) -> None:
