@@ -13,7 +13,7 @@ class RoiTanhWarp(io.ComfyNode):
         return io.Schema(
             node_id="LikenessRoiTanhWarp",
             display_name="RoI Tanh Warp",
-            category="likeness/faces",
+            category="likeness/warps",
             description="Shows each face in fine detail and all of its picture around it, squeezed to the border.",
             search_aliases=["tanh warp", "polar warp", "roi warp", "fisheye face", "face unwrap", "tanh polar"],
             inputs=[
@@ -65,7 +65,7 @@ class RoiTanhRestore(io.ComfyNode):
         return io.Schema(
             node_id="LikenessRoiTanhRestore",
             display_name="RoI Tanh Restore",
-            category="likeness/faces",
+            category="likeness/warps",
             description="Brings warped pictures, or masks of them, back to where they were in their images.",
             search_aliases=["tanh restore", "polar restore", "unwarp face", "roi restore", "tanh polar"],
             inputs=[
