@@ -22,7 +22,8 @@ Peers with an environment of their own, in a folder that PEERS_PATH names:
   face-alignment  the same with face-alignment==1.5.0; it compiles its network where g++ is installed
   faces        python3.11 -m venv $PEERS_PATH/faces && $PEERS_PATH/faces/bin/pip install torch torchvision scipy \\
                pillow opencv-python-headless
-and checkouts of their code, in the same folder: ComfyUI-ReActor, ComfyUI_FaceAnalysis, comfyui_facetools, facechain.
+and checkouts of their code, in the same folder: ComfyUI-ReActor, ComfyUI_FaceAnalysis, comfyui_facetools, facechain,
+roi_tanh_warping.
 Rows beside ComfyUI itself or in it, and the import time, need one: COMFYUI_PATH (default ~/comfy/ComfyUI) and
 COMFYUI_PYTHON.
 """

@@ -7,9 +7,10 @@ from functools import cache, partial
 from pathlib import Path
 
 from .per_frame import frame
-from .race import Measure, NotRunError, Peer, Race, by_turns, timer
+from .race import Measure, NotRunError, Peer, Race, by_turns, checkout, timer
 
 STACKS, WIDTH = 4, 256  # as the published FAN
+SIDE = 513  # pixels, as RTNet sees
 
 
 @cache
@@ -96,6 +97,41 @@ def facexformer_heads() -> float:
     return ratio
 
 
+def roi_warp(operator: str) -> Callable[[], object]:
+    """An operator on the astronaut's face, 513 pixels a side."""
+    import torch
+
+    from likeness import roi_tanh
+
+    run, box = getattr(roi_tanh, operator), boxes(1)
+    keep = {} if operator in ("roi_tanh_warp", "roi_tanh_restore") else {"keep_aspect_ratio": True}
+    image = torch.nn.functional.interpolate(frame().movedim(-1, 1), (SIDE, SIDE), mode="bilinear").contiguous()
+
+    def once() -> None:
+        with torch.inference_mode():
+            run(image, box, SIDE, SIDE, **keep)
+
+    return once
+
+
+def roi_warp_opencv(operator: str) -> Peer:
+    import torch
+
+    file = checkout("roi_tanh_warping") / "ibug/roi_tanh_warping/reference_impl.py"
+    return Peer("roi_tanh_opencv.py", (str(file), operator, str(SIDE), str(torch.get_num_threads())), "faces")
+
+
+ROI_WARPS = tuple(
+    Race(
+        f"perception/{operator}",
+        f"a picture of {SIDE}, float",
+        partial(roi_warp, operator),
+        "roi_tanh_warping's reference, OpenCV, bytes",
+        partial(roi_warp_opencv, operator),
+        target=0.6 if operator == "roi_tanh_warp" else 1.0,
+    )
+    for operator in (f"roi_tanh{mode}_{way}" for way in ("warp", "restore") for mode in ("", "_polar", "_circular"))
+)
 ROWS: tuple[Race | Measure, ...] = (
     Measure(
         "perception/facexformer/heads",
@@ -106,6 +142,7 @@ ROWS: tuple[Race | Measure, ...] = (
         times=5,
     ),
 )
+ROWS += ROI_WARPS
 ROWS += tuple(
     Race(
         f"perception/fan/{count}{'' if compiled == 'on' else '/eager'}",

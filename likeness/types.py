@@ -124,6 +124,15 @@ class Alignment(PerFace):
 
 
 @dataclass(frozen=True, eq=False)
+class RoiWarp(PerFace):
+    """How pictures were warped around faces by tanh; the warped pictures themselves are an IMAGE of N images."""
+
+    mode: str  # of ``roi_tanh.MODES``
+    keep_aspect_ratio: bool  # whether angles are the picture's, not those of the box stretched to a square
+    angle: Annotated[Tensor, "N"]  # degrees that each box was taken to be turned clockwise
+
+
+@dataclass(frozen=True, eq=False)
 class ParsingMap(PerFace):
     """What each pixel of a face crop shows."""
 

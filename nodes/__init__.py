@@ -36,11 +36,12 @@ from . import (
     swap,
     tracks,
     videos,
+    warps,
 )
 
 TASKS = (faces, tracks, masks, streams, detect, landmark, guidance, parse, embed, reenact, swap, head3d, render)
 TASKS += (adapt, analyze, audit, experiments, explain, expressions, reports)
-TASKS += (restore, videos, privacy, faceset, segs)
+TASKS += (restore, videos, privacy, faceset, segs, warps)
 
 
 STARTER = Path(__file__).parents[1] / "models_manifest/starter"

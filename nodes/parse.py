@@ -9,6 +9,7 @@ from . import convert, host
 from .missing import missing_input
 
 FOLDER = host.model_folder("face_parsing")
+NAMES = tuple(dict.fromkeys(system.name for system in parse.SYSTEMS))
 REGIONS_TOOLTIP = (
     "What the mask covers: names apart by commas. all, face, skin, lips, upper_lip, lower_lip, mouth (between the "
     "lips), eyes, left_eye, irises, brows, nose, ... as far as the parser tells them apart; person, background. Left "
@@ -37,13 +38,14 @@ class LoadFaceParser(io.ComfyNode):
             category="likeness/parse",
             description="Loads what tells lips, eyes, skin or whole people apart. A file of your own is recognised by "
             "its tensors.",
-            search_aliases=["face parsing", "face segmentation", "person mask", *(s.name for s in parse.SYSTEMS)],
+            search_aliases=["face parsing", "face segmentation", "person mask", "hair mask", *NAMES],
             inputs=[
                 io.Combo.Input(
                     "model",
                     options=host.list_models(FOLDER, parse.SYSTEMS),
                     tooltip="mesh_regions: the parts of the face. selfie_segmentation: whole people against the "
-                    "background. facexformer: the parts of the face and its hair. Or a file in models/face_parsing.",
+                    "background. facexformer: the parts of the face and its hair. rtnet: the parts of the face with hair, "
+                    "in 14 classes with ears and glasses too. Or a file in models/face_parsing.",
                 ),
                 host.engine_input(),
             ],
@@ -70,7 +72,7 @@ class ParseFaces(io.ComfyNode):
             node_id="LikenessParseFaces",
             display_name="Parse Faces",
             category="likeness/parse",
-            description="Masks of lips, eyes, brows, nose, face or whole people, with soft edges.",
+            description="Masks of lips, eyes, brows, nose, hair, face or whole people, with soft edges.",
             search_aliases=[
                 "face mask",
                 "face segmentation",

@@ -41,6 +41,7 @@ WITHOUT_SYSTEMS = {
     "streams",
     "tracks",
     "videos",
+    "warps",
     "weights",
 }
 

@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from likeness.parse import CLASSES, GROUPS, SYSTEMS, find_classes, mesh_regions, to_mask
+from likeness.parse import CLASSES, GROUPS, find_classes, mesh_regions, rtnet, to_mask
 from likeness.types import Alignment, Faces, ParsingMap
 
 SPLIT = ("background", "skin", "upper_lip", "lower_lip", "left_eye", "left_iris")
@@ -18,7 +18,7 @@ def parsing(labels: torch.Tensor, matrix: torch.Tensor, size: tuple[int, int]) -
 def test_the_vocabulary_has_every_group_and_the_mesh_no_other_word():
     assert {name for group in GROUPS.values() for name in group} <= set(CLASSES)
     assert set(mesh_regions.NAMES) <= set(CLASSES)
-    assert len(SYSTEMS) == 2
+    assert set(rtnet.CLASSES) <= set(CLASSES)
 
 
 @pytest.mark.parametrize(
