@@ -44,8 +44,8 @@ class LoadFaceParser(io.ComfyNode):
                     "model",
                     options=host.list_models(FOLDER, parse.SYSTEMS),
                     tooltip="mesh_regions: the parts of the face. selfie_segmentation: whole people against the "
-                    "background. facexformer: the parts of the face and its hair. rtnet: the parts of the face with hair, "
-                    "in 14 classes with ears and glasses too. Or a file in models/face_parsing.",
+                    "background. facexformer: the parts of the face and its hair. rtnet: these, "
+                    "with 14 classes ears and glasses too. Or a file in models/face_parsing.",
                 ),
                 host.engine_input(),
             ],
