@@ -15,19 +15,19 @@ from torch import Tensor
 from torch.nn.functional import interpolate
 
 EDITORS: dict[str, Callable[[Tensor], Tensor]] = {"identity": lambda image: image, "inverted": lambda image: 1 - image}
-# Core's nodes that stand-ins replace.
-NAMES = (
-    "CheckpointLoaderSimple",
-    "CLIPTextEncode",
-    "VAEEncode",
-    "RepeatLatentBatch",
-    "ControlNetLoader",
-    "ControlNetApplyAdvanced",
-    "KSampler",
-    "VAEDecode",
-    "UpscaleModelLoader",
-    "ImageUpscaleWithModel",
-)
+# Core's nodes that stand-ins replace, and what the canvas calls them.
+NAMES = {
+    "CheckpointLoaderSimple": "Load Checkpoint",
+    "CLIPTextEncode": "CLIP Text Encode (Prompt)",
+    "VAEEncode": "VAE Encode",
+    "RepeatLatentBatch": "Repeat Latent Batch",
+    "ControlNetLoader": "Load ControlNet Model",
+    "ControlNetApplyAdvanced": "Apply ControlNet",
+    "KSampler": "KSampler",
+    "VAEDecode": "VAE Decode",
+    "UpscaleModelLoader": "Load Upscale Model",
+    "ImageUpscaleWithModel": "Upscale Image (using Model)",
+}
 CHECKPOINT, UPSCALER, RESTORER = "your_checkpoint.safetensors", "your_upscaler.pth", "GFPGANv1.4.onnx"
 CONTROL = "control_sd15_landmarks.safetensors"
 FILES = {
@@ -156,7 +156,7 @@ def _for_the_stand_in(stand_in: Callable, own: Callable) -> Callable:
 
 def _node(io: ModuleType, name: str, inputs: list, outputs: tuple, run: Callable) -> type:
     def define(cls: type) -> Any:
-        return io.Schema(name, name, "stand-ins", inputs=inputs, outputs=[output.Output() for output in outputs])
+        return io.Schema(name, NAMES[name], "core", inputs=inputs, outputs=[output.Output() for output in outputs])
 
     def execute(**values: Any) -> Any:
         return io.NodeOutput(*run(**values))
