@@ -49,11 +49,11 @@ def test_all_six_masks_are_for_the_canonical_face(nodes, look):
 
 
 def test_without_a_mask_it_is_said_how_far_the_photo_reaches(nodes, look):
-    image = factories.people(1)[:, 100:, :400]  # the forehead is cut off
+    image = factories.people(1)[:, 120:, :400]  # the forehead is cut off
     landmarks, _ = look(image)
     _, reach = nodes["LikenessWarpToCanonicalFace"].execute(image, landmarks).args
     assert reach[0, 150:200, 80:140].min() > 0.999
-    assert reach[0, 2].mean() < 0.2
+    assert not reach[0, 2].any()
 
 
 def test_a_photo_that_a_face_fills_is_brought_whole(nodes, look):
