@@ -95,7 +95,7 @@ def test_faces_of_another_picture_and_too_few_warped_are_refused(find, warp, res
     for given in (warped[1:], torch.zeros(1, 64, 64)):
         with pytest.raises(ValueError, match="Expected 2 warped pictures, one per face, got 1: connect those of RoI"):
             restore(given, how)
-    with pytest.raises(ValueError, match="boxes that show a part of the 800 x 512 picture, got .*width 0"):
+    with pytest.raises(ValueError, match=r"boxes that show a part of the 800 x 512 picture, got .*width 0"):
         warp(image, [[{"x": 9, "y": 9, "width": 0, "height": 21}]], "polar", 64)
 
 
