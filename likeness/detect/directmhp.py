@@ -1,8 +1,8 @@
 """DirectMHP: heads seen from any side, the back included, and where each turns; no five points.
 
 DirectMHP: Direct 2D Multi-Person Head Pose Estimation with Full-range Angles, 2023. https://arxiv.org/abs/2302.01110
-Weights: agora_s and agora_m of HoyerChou/DirectMHP; trained on AGORA, for non-commercial use. The authors' code is under
-the GPL; this is written from its description, without a line of it.
+Weights: agora_s and agora_m of HoyerChou/DirectMHP; trained on AGORA, for non-commercial use. The authors' code is
+under the GPL; this is written anew, without a line of it.
 
 A YOLOv5 of four scales whose cells say besides the box how the head turns. Its triples turn by roll first, then yaw,
 then pitch, with yaw to the image's left; they are brought to the house's order and signs. Where a picture is searched
@@ -22,7 +22,7 @@ from torchvision.ops import nms
 from ..landmark.procrustes import angles_to_rotation, rotation_to_angles
 from ..types import Faces, HeadPose
 from ..value import cat
-from ..weights import StateDict, UnsupportedCheckpointError, System, count
+from ..weights import StateDict, System, UnsupportedCheckpointError, count
 
 SIZE = 1280  # pixels; the longer side of what the network sees
 STRIDES = (8, 16, 32, 64)
@@ -246,8 +246,8 @@ def hparams(state_dict: StateDict) -> dict[str, Any]:
     numbers = state_dict["model.33.m.0.weight"].shape[0] / ANCHORS
     if numbers != NUMBERS:
         raise UnsupportedCheckpointError(
-            f"Expected DirectMHP, whose boxes have {NUMBERS} numbers, got a YOLOv5 with {numbers:g}: it finds something "
-            "else than heads with angles; take one of DirectMHP's own files."
+            f"Expected DirectMHP, whose boxes have {NUMBERS} numbers, got a YOLOv5 with {numbers:g}: it finds "
+            "something else than heads with angles; take one of DirectMHP's own files."
         )
     convs = ("model.0.conv", *(f"model.{number}" for number in (1, 3, 5, 7, 9)))
     widths = tuple(state_dict[f"{name}.conv.weight"].shape[0] for name in convs)

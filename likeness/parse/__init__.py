@@ -29,7 +29,7 @@ def choose_size(network: nn.Module, size: int | None) -> None:
         offered = f"a size among {', '.join(map(str, sizes))}" if sizes else "auto for the size"
         why = "nothing in its file says at which it was trained; its name may" if size is None else "it sees no other"
         raise ValueError(
-            f"Expected {offered} for {type(network).__name__}, got {size or 'none'}: {why}. Set size on Load Face Parser."
+            f"Expected {offered} for {type(network).__name__}, got {size or 'none'}: {why}. Set size on Load Face "
+            "Parser."
         )
-    if sizes:
-        network.size = size
+    vars(network)["size"] = size

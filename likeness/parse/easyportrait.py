@@ -1,4 +1,4 @@
-"""EasyPortrait: parts of the face with teeth apart from lips, skin without beard; and whole people. Of all in a picture.
+"""EasyPortrait: parts of the face, teeth apart from lips, skin without beard; and whole people.
 
 EasyPortrait: Face Parsing and Portrait Segmentation Dataset, WACV 2024. https://arxiv.org/abs/2304.13509
 Weights: segformer-fp and segformer-ps of hukenovs/easyportrait, .pth and ONNX; Sber's public license with attribution
@@ -20,7 +20,7 @@ from torch.nn.functional import interpolate, relu
 
 from .. import onnx
 from ..types import Alignment, Faces, ParsingMap
-from ..weights import OnnxSystem, StateDict, System, count
+from ..weights import OnnxSystem, StateDict, System, UnsupportedCheckpointError, count
 from .selfie_segmentation import whole_pictures
 
 SIZES = (224, 384, 512, 1024)  # pixels; sides of the squares that the published files were trained on
@@ -62,7 +62,7 @@ class Attention(nn.Module):
     def forward(self, x: Tensor, height: int, width: int) -> Tensor:
         seen = x
         if self.reduction > 1:
-            seen = self.norm(self.sr(x.mT.unflatten(2, (height, width))).flatten(2).mT)
+            seen = self.norm(self.sr(_map(x, height, width)).flatten(2).mT)
         looked: Tensor = self.attn(x, seen, seen, need_weights=False)[0]
         return looked
 
@@ -79,8 +79,13 @@ class FeedForward(nn.Module):
         )
 
     def forward(self, x: Tensor, height: int, width: int) -> Tensor:
-        moved: Tensor = self.layers(x.mT.unflatten(2, (height, width)))
+        moved: Tensor = self.layers(_map(x, height, width))
         return moved.flatten(2).mT
+
+
+def _map(tokens: Tensor, height: int, width: int) -> Tensor:
+    """(B, C, height, width) of (B, L, C) tokens."""
+    return tokens.mT.reshape(len(tokens), -1, height, width)
 
 
 class Block(nn.Module):
@@ -114,7 +119,7 @@ class Encoder(nn.Module):
             x, height, width = patches(x)
             for block in blocks.children():
                 x = block(x, height, width)
-            x = norm(x).mT.unflatten(2, (height, width))
+            x = _map(norm(x), height, width)
             maps.append(x)
         return maps
 
@@ -244,7 +249,11 @@ def fit(image: Tensor, size: int) -> tuple[Tensor, Tensor]:
 
 
 def hparams(state_dict: StateDict) -> dict[str, Any]:
-    """The network's arguments, read off tensor shapes."""
+    """The network's arguments, read off tensor shapes.
+
+    Raises:
+        UnsupportedCheckpointError: It is a SegFormer that tells other classes apart.
+    """
     stages = []
     for number in range(STAGES):
         stage = f"backbone.layers.{number}"
@@ -254,6 +263,10 @@ def hparams(state_dict: StateDict) -> dict[str, Any]:
         depth = count(state_dict, f"{stage}.1")
         stages.append((width, depth, side, 1 if reduce is None else reduce.shape[-1], hidden))
     classes, middle = state_dict["decode_head.conv_seg.weight"].shape[:2]
+    if classes not in CLASSES:
+        raise UnsupportedCheckpointError(
+            f"Expected EasyPortrait, of 8 or 2 classes, got a SegFormer of {classes}: take one of its own files."
+        )
     return {"stages": tuple(stages), "middle": middle, "classes": classes}
 
 

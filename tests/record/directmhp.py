@@ -5,6 +5,7 @@ Python that has what it imports (torch, torchvision, opencv, pandas, pyyaml, sea
 """
 
 import sys
+from functools import partial
 from pathlib import Path
 
 import torch
@@ -26,12 +27,15 @@ def main(checkout: Path) -> None:
     from utils.augmentations import letterbox
     from utils.general import non_max_suppression, scale_coords
 
+    boxed, _, _ = letterbox(picture().numpy(), 128, stride=64)
+    x = torch.from_numpy(boxed.copy()).movedim(2, 0)[None].float() / 255
+
+    def run(module: torch.nn.Module) -> list[torch.Tensor]:
+        return groups(module(x)[0])
+
     for letter, step in (("s", 11), ("m", 41)):
-        make = lambda letter=letter: Model(str(checkout / f"models/yolov5{letter}6.yaml"), ch=3, nc=1, num_angles=3).eval()
-        module, rules = make(), seeding.plan(make)
-        boxed, _, _ = letterbox(picture().numpy(), 128, stride=64)
-        x = torch.from_numpy(boxed.copy()).movedim(2, 0)[None].float() / 255
-        run = lambda net, x=x: groups(net(x)[0])
+        make = partial(Model, str(checkout / f"models/yolov5{letter}6.yaml"), ch=3, nc=1, num_angles=3)
+        module, rules = make().eval(), seeding.plan(lambda make=make: make().eval())
         rules = seeding.calibrate(module, rules, run)
         module.load_state_dict(seeding.fill(module.state_dict(), rules))
         # The anchors in strides are for training alone.
