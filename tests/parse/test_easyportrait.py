@@ -110,7 +110,7 @@ def test_left_is_the_images_left_and_masks_lie_on_their_parts(size):
     for label, name in enumerate(parsing.classes[1:], 1):
         seen = (image[0] - torch.tensor(PALETTE[label]) / 255).abs().amax(-1) < 1e-3
         mask = parse.to_mask(parsing, name)[0] > 0.5
-        assert float((mask & seen).sum() / seen.sum()) > 0.8, name
+        assert float((mask & seen).sum() / seen.sum()) > 0.7, name
     columns = {name: parse.to_mask(parsing, name)[0].sum(0) @ torch.arange(size[1]).float() for name in CLASSES[8]}
     areas = {name: parse.to_mask(parsing, name).sum() for name in CLASSES[8]}
     middle = {name: float(columns[name] / areas[name]) / size[1] for name in CLASSES[8]}
