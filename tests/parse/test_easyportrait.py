@@ -103,7 +103,7 @@ def read_colours(x: torch.Tensor) -> torch.Tensor:
     return -(colours[:, None] - torch.tensor(PALETTE)[:, None, None].float()).square().mean(-1)
 
 
-@pytest.mark.parametrize("size", [(120, 200), (200, 120), (128, 128)], ids=str)
+@pytest.mark.parametrize("size", [(240, 400), (400, 240), (256, 256)], ids=str)
 def test_left_is_the_images_left_and_masks_lie_on_their_parts(size):
     image = drawn(*size)
     parsing = parse_pictures(image, 224, None, read_colours)
@@ -118,6 +118,18 @@ def test_left_is_the_images_left_and_masks_lie_on_their_parts(size):
     assert middle["right_brow"] == pytest.approx(0.65, abs=0.08)
     assert middle["left_eye"] < 0.5 < middle["right_eye"]
     assert areas["left_brow"] > 1.5 * areas["right_brow"]
+
+
+@pytest.mark.parametrize("size", [(240, 401), (333, 240), (40, 30)], ids=str)
+def test_a_spot_lies_where_the_matrix_says(size):
+    x, y = 0.6 * size[1], 0.3 * size[0]
+    far = (torch.arange(size[1]) - x).square() + (torch.arange(size[0])[:, None] - y).square()
+    image = (-far / (0.04 * max(size)) ** 2).exp()[None, ..., None].expand(-1, -1, -1, 3)
+    squares, matrix = fit(image, 224)
+    seen = (squares[0, 0] * SPREAD[0] + MEAN[0]) * (squares[0, 0] != 0)
+    columns, lines = seen.sum(0) @ torch.arange(224.0), seen.sum(1) @ torch.arange(224.0)
+    place = torch.stack([columns, lines]) / seen.sum()
+    torch.testing.assert_close(place, matrix @ torch.tensor([x, y, 1]), atol=0.02, rtol=0)
 
 
 def test_where_the_picture_is_mirrored_the_mask_is():
