@@ -99,6 +99,7 @@ class Model:
     needs: str  # in words; empty when nothing
     code_license_url: str = ""
     weights_license_url: str = ""
+    size: int | None = None  # side of the pictures it was trained on, pixels; None where its tensors show it
 
     def how_to_get(self) -> str:
         """For a person who does not have the files: what, how big, which licence, where from, where to."""

@@ -26,7 +26,7 @@ JUDGED_BY = {
     "similarity": "embeddings and a reference, both from Embed Faces",
     "track": "faces from Track Faces",
     "sharpness": "the image that the faces were found in",
-    "frontal": "head_pose of Estimate Head Pose",
+    "frontal": "head_pose of Estimate Head Pose or Detect Heads",
 }
 
 
@@ -115,7 +115,7 @@ def within(faces: Faces, pose: HeadPose | None, ranges: dict[str, Range]) -> Ten
     if narrow and pose is None:
         raise ValueError(
             f"Expected the pose of these faces for a range of {', '.join(narrow)}, got none: connect "
-            "head_pose of Estimate Head Pose."
+            "head_pose of Estimate Head Pose or Detect Heads."
         )
     if pose is not None:
         same_faces(faces, pose)
@@ -128,7 +128,14 @@ def within(faces: Faces, pose: HeadPose | None, ranges: dict[str, Range]) -> Ten
 def pick(
     faces: Faces, ranks: Tensor, first: int = 0, count: int = 0, reverse: bool = False, among: Tensor | None = None
 ) -> Faces:
-    """Some faces of each image, sorted; images keep their order and faces their ids.
+    """Some faces of each image, sorted; see ``pick_rows``."""
+    return faces.select(pick_rows(faces, ranks, first, count, reverse, among))
+
+
+def pick_rows(
+    faces: Faces, ranks: Tensor, first: int = 0, count: int = 0, reverse: bool = False, among: Tensor | None = None
+) -> Tensor:
+    """The rows of some faces of each image, sorted; images keep their order and faces their ids.
 
     Args:
         faces: The faces.
@@ -144,7 +151,7 @@ def pick(
     index = faces.image_index[order]
     place = torch.arange(len(index)) - torch.searchsorted(index, index)  # within its image
     stop = first + count if count else len(faces)
-    return faces.select(order[(place >= first) & (place < stop)])
+    return order[(place >= first) & (place < stop)]
 
 
 def resemblance(faces: Faces, embeddings: Embeddings | None, reference: Embeddings | None) -> Tensor:

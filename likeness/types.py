@@ -106,6 +106,16 @@ class HeadPose(PerFace):
     pitch: Annotated[Tensor, "N"]  # degrees, positive when the nose moves up
     roll: Annotated[Tensor, "N"]  # degrees, positive when the head tilts clockwise
 
+    def rows(self) -> list[list[float]]:
+        """Yaw, pitch and roll of each head."""
+        return torch.stack([self.yaw, self.pitch, self.roll], -1).tolist()
+
+    def table(self) -> str:
+        """A line per head, for people: image, face, yaw, pitch, roll."""
+        whose = zip(self.faces.image_index.tolist(), self.faces.id.tolist(), self.rows(), strict=True)
+        lines = [f"{image} {one} " + " ".join(f"{angle:.2f}" for angle in row) for image, one, row in whose]
+        return "\n".join(["image face yaw pitch roll", *lines])
+
     def between(self, other: HeadPose, part: Tensor) -> HeadPose:
         """As of any value, each angle the short way round."""
         ends = {name: getattr(self, name) for name in ("yaw", "pitch", "roll")}

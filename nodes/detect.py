@@ -3,7 +3,7 @@
 from comfy_api.latest import io
 
 from ..likeness import detect
-from ..likeness.select import fill_missing, pick, rank
+from ..likeness.select import fill_missing, fill_missing_in, pick, pick_rows, rank
 from . import convert, host
 from .missing import missing_input
 
@@ -17,8 +17,14 @@ class LoadFaceDetector(io.ComfyNode):
             node_id="LikenessLoadFaceDetector",
             display_name="Load Face Detector",
             category="likeness/detect",
-            description="Loads a network that finds faces. A file of your own is recognised by its tensors.",
-            search_aliases=["face detection", "find faces", "retinaface", *(system.name for system in detect.SYSTEMS)],
+            description="Loads a network that finds faces or heads. A file of your own is recognised by its tensors.",
+            search_aliases=[
+                "face detection",
+                "find faces",
+                "retinaface",
+                "head detection",
+                *(system.name for system in detect.SYSTEMS),
+            ],
             inputs=[
                 io.Combo.Input(
                     "model",
@@ -28,7 +34,7 @@ class LoadFaceDetector(io.ComfyNode):
                 host.engine_input(),
             ],
             hidden=[io.Hidden.unique_id],
-            outputs=[host.FaceDetector.Output("detector", tooltip="The network, for Detect Faces.")],
+            outputs=[host.FaceDetector.Output("detector", tooltip="The network, for Detect Faces or Detect Heads.")],
         )
 
     @classmethod
@@ -94,4 +100,67 @@ class DetectFaces(io.ComfyNode):
         return io.NodeOutput(faces, convert.faces_to_boxes(faces), len(faces))
 
 
-NODES = (LoadFaceDetector, DetectFaces)
+class DetectHeads(io.ComfyNode):
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        return io.Schema(
+            node_id="LikenessDetectHeads",
+            display_name="Detect Heads",
+            category="likeness/detect",
+            description="Finds the heads in every image from any side, the back included, and where each turns. "
+            "Needs a detector that gives angles: DirectMHP.",
+            search_aliases=["head detection", "head pose", "yaw pitch roll", "back of head", "multi person head pose"],
+            inputs=[
+                host.FaceDetector.Input("detector", tooltip="From Load Face Detector: directmhp, or a file of its."),
+                io.Image.Input("image", tooltip="Images or the frames of a video, of any size."),
+                io.Float.Input(
+                    "threshold", default=0.7, min=0.0, max=1.0, step=0.01, tooltip="How sure a head must be to count."
+                ),
+                io.Int.Input(
+                    "max_heads",
+                    default=0,
+                    min=0,
+                    max=300,
+                    optional=True,
+                    advanced=True,
+                    tooltip="How many of each image to keep at most, the surest; 0 keeps all.",
+                ),
+                missing_input("skip"),
+                io.Int.Input(
+                    "size",
+                    default=1280,
+                    min=64,
+                    max=8192,
+                    step=64,
+                    optional=True,
+                    advanced=True,
+                    tooltip="The longer side that pictures are searched at, pixels; 1280 is what DirectMHP was trained "
+                    "at. Lower it for speed where heads are large.",
+                ),
+            ],
+            outputs=[
+                host.Faces.Output("faces", tooltip="The heads of all images, as faces without five points."),
+                host.HeadPose.Output(
+                    "head_pose", tooltip="Where each turns; beyond 90 degrees of yaw it is seen from behind."
+                ),
+                io.BoundingBox.Output("boxes", tooltip="Their boxes, for core's nodes: one list per image."),
+                io.Int.Output("count", tooltip="How many heads there are in all images."),
+                io.String.Output("table", tooltip="A line per head: image, face, yaw, pitch, roll."),
+            ],
+        )
+
+    @classmethod
+    def execute(cls, detector, image, threshold, max_heads=0, missing="skip", size=1280) -> io.NodeOutput:
+        network = detector.patcher.model
+        if not hasattr(network, "heads"):
+            raise ValueError(
+                f"Expected a detector that gives angles, DirectMHP, got {type(network).__name__}: load directmhp, or "
+                "find angles by Detect Faces, Find Landmarks and Estimate Head Pose."
+            )
+        found = detector.run(lambda network, chunk: network.heads(chunk, threshold, size), image)
+        kept = found.select(pick_rows(found.faces, rank(found.faces, "score"), count=max_heads))
+        pose = fill_missing_in(kept, missing)
+        return io.NodeOutput(pose.faces, pose, convert.faces_to_boxes(pose.faces), len(pose), pose.table())
+
+
+NODES = (LoadFaceDetector, DetectFaces, DetectHeads)

@@ -3,7 +3,6 @@
 import math
 from dataclasses import replace
 
-import torch
 from comfy_api.latest import io
 
 from ..likeness import landmark
@@ -150,16 +149,14 @@ class EstimateHeadPose(io.ComfyNode):
     @classmethod
     def execute(cls, landmarks, face=0, missing="error") -> io.NodeOutput:
         angles = fill_missing_in(pose(convert.to_landmarks(landmarks)), missing)
-        rows = torch.stack([angles.yaw, angles.pitch, angles.roll], -1).tolist()
+        rows = angles.rows()
         if face < len(rows):
             chosen = rows[face]
         elif missing == "skip":
             chosen = [math.nan] * 3
         else:
             raise NoFaceError(f"Expected a face number {face}, counted from 0, got {len(rows)} faces in all.")
-        whose = zip(angles.faces.image_index.tolist(), angles.faces.id.tolist(), rows, strict=True)
-        lines = [f"{image} {one} " + " ".join(f"{angle:.2f}" for angle in row) for image, one, row in whose]
-        return io.NodeOutput(angles, *chosen, "\n".join(["image face yaw pitch roll", *lines]))
+        return io.NodeOutput(angles, *chosen, angles.table())
 
 
 NODES = (LoadFaceLandmarker, FindLandmarks, EstimateHeadPose)

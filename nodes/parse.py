@@ -38,16 +38,37 @@ class LoadFaceParser(io.ComfyNode):
             category="likeness/parse",
             description="Loads what tells lips, eyes, skin or whole people apart. A file of your own is recognised by "
             "its tensors.",
-            search_aliases=["face parsing", "face segmentation", "person mask", "hair mask", *NAMES],
+            search_aliases=[
+                "face parsing",
+                "face segmentation",
+                "person mask",
+                "hair mask",
+                "portrait matte",
+                "teeth mask",
+                "segformer",
+                *NAMES,
+            ],
             inputs=[
                 io.Combo.Input(
                     "model",
                     options=host.list_models(FOLDER, parse.SYSTEMS),
                     tooltip="mesh_regions: the parts of the face. selfie_segmentation: whole people against the "
                     "background. facexformer: the parts of the face and its hair. rtnet: these, "
-                    "with 14 classes ears and glasses too. Or a file in models/face_parsing.",
+                    "with 14 classes ears and glasses too. easyportrait: fp has teeth and skin without beard, ps whole "
+                    "people; share-alike: what is made of its weights goes under their terms. Or a file in "
+                    "models/face_parsing.",
                 ),
                 host.engine_input(),
+                io.Combo.Input(
+                    "size",
+                    options=["auto", *map(str, parse.easyportrait.SIZES)],
+                    default="auto",
+                    optional=True,
+                    advanced=True,
+                    tooltip="EasyPortrait only: the side that pictures are seen at, pixels. auto is the one that the "
+                    "weights were trained at; a .pth or .safetensors file of your own does not say it, so choose. "
+                    "Other models refuse a choice.",
+                ),
             ],
             hidden=[io.Hidden.unique_id],
             outputs=[host.FaceParser.Output("parser", tooltip="The network, for Parse Faces.")],
@@ -59,8 +80,11 @@ class LoadFaceParser(io.ComfyNode):
         return host.check_model(FOLDER, model, parse.SYSTEMS)
 
     @classmethod
-    def execute(cls, model, engine="auto") -> io.NodeOutput:
+    def execute(cls, model, engine="auto", size="auto") -> io.NodeOutput:
         loaded = host.load_model(FOLDER, model, parse.SYSTEMS, engine)
+        published = host.published_models(parse.SYSTEMS).get(model)
+        trained = published.size if published else None
+        parse.choose_size(loaded.patcher.model, trained if size == "auto" else int(size))
         host.show(cls, loaded.engine)
         return io.NodeOutput(loaded)
 

@@ -39,12 +39,18 @@ class Builder:
         self.nodes.append(sources + write(2, to.encode()) + write(4, op.encode()) + held)
         return to
 
-    def model(self, shape: list[int | str], outputs: dict[str, list[int | str]]) -> bytes:
+    def model(
+        self,
+        shape: list[int | str],
+        outputs: dict[str, list[int | str]],
+        source: str = "input.1",
+        versions: tuple[int, int] = (VERSION, OPSET),
+    ) -> bytes:
         """The file; a size that is a word is free."""
         parts = [(1, node) for node in self.nodes] + [(2, b"seeded")] + [(5, weight) for weight in self.weights]
-        parts += [(11, socket("input.1", shape)), *((12, socket(name, sizes)) for name, sizes in outputs.items())]
+        parts += [(11, socket(source, shape)), *((12, socket(name, sizes)) for name, sizes in outputs.items())]
         graph = b"".join(write(number, part) for number, part in parts)
-        return write(1, VERSION) + write(7, graph) + write(8, write(1, b"") + write(2, OPSET))
+        return write(1, versions[0]) + write(7, graph) + write(8, write(1, b"") + write(2, versions[1]))
 
 
 def attribute(name: str, value: float | str | list[int]) -> bytes:

@@ -19,6 +19,7 @@ from safetensors.torch import save_file
 
 import golden
 import graphs
+import portrait_graphs
 import toy_checkpoint
 from likeness.manifest import Model, read_manifests
 from likeness.weights import join
@@ -29,7 +30,7 @@ CHECKPOINTS = {"adapt_fact": "majicmixRealistic_v6.safetensors"}  # that need Co
 ON_STANDINS = [path for path in WORKFLOWS if path.stem not in CHECKPOINTS]
 SMALL = {"EmptyLatentImage": {"width": 64, "height": 64}, "KSampler": {"steps": 2}}  # what tests run of those
 # What writes the file of ids that no layout describes.
-MAKERS: dict[str, Callable[[Path], None]] = {**graphs.MAKERS}
+MAKERS: dict[str, Callable[[Path], None]] = {**graphs.MAKERS, **portrait_graphs.MAKERS}
 
 
 def models() -> dict[str, Model]:
