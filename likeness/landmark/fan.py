@@ -95,11 +95,11 @@ class FAN(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """(N, 68, 64, 64) heatmaps of (N, 3, 256, 256) RGB in [0, 1]."""
         part = self.get_submodule
-        x = avg_pool2d(self.conv2(relu(self.bn1(self.conv1(x)))), 2)
+        x = avg_pool2d(self.conv2(self.bn1(self.conv1(x)).relu_()), 2)
         x = self.conv4(self.conv3(x))
         for number in range(self.stacks):
             seen = part(f"top_m_{number}")(part(f"m{number}")(x))
-            seen = relu(part(f"bn_end{number}")(part(f"conv_last{number}")(seen)))
+            seen = part(f"bn_end{number}")(part(f"conv_last{number}")(seen)).relu_()
             heatmaps: Tensor = part(f"l{number}")(seen)
             if number < self.stacks - 1:
                 x = x + part(f"bl{number}")(seen) + part(f"al{number}")(heatmaps)
