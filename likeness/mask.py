@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import torch
@@ -136,14 +137,15 @@ def _distance_to(target: Tensor, limit: float) -> Tensor:
     Source: Felzenszwalb and Huttenlocher, Distance transforms of sampled functions, 2012.
     """
     reach = math.ceil(limit)
-    away = np.where(target.numpy(), 0, reach).astype(np.int16 if 2 * reach**2 < 1 << 15 else np.int32)
+    kind = np.int16 if 2 * reach**2 < 1 << 15 else np.int32
+    away: np.ndarray[Any, Any] = np.where(target.numpy(), 0, reach).astype(kind)
     for step in (1 << power for power in range(reach.bit_length())):
-        np.minimum(away[step:], away[:-step] + away.dtype.type(step), out=away[step:])
-        np.minimum(away[:-step], away[step:] + away.dtype.type(step), out=away[:-step])
+        np.minimum(away[step:], away[:-step] + kind(step), out=away[step:])
+        np.minimum(away[:-step], away[step:] + kind(step), out=away[:-step])
     across = np.ascontiguousarray(np.square(away).T)  # a step along a row is then one along whole stretches of memory
     padded = np.pad(across, ((reach, reach), (0, 0)), constant_values=reach**2)
     nearest, width = across, len(across)
     for step in range(1, reach + 1):
         sides = np.minimum(padded[reach - step :][:width], padded[reach + step :][:width])
-        np.minimum(nearest, np.add(sides, sides.dtype.type(step * step), out=sides), out=nearest)
+        np.minimum(nearest, np.add(sides, kind(step * step), out=sides), out=nearest)
     return torch.from_numpy(np.ascontiguousarray(nearest.T)).float().sqrt_().clamp_(max=limit)

@@ -4,11 +4,12 @@ import logging
 from fractions import Fraction
 
 import comfy.utils
+import torch
 from comfy_api.latest import InputImpl, io
 
 from ..likeness.reenact.driving import Settings, rows_by_frame
 from ..likeness.select import fill_missing, one_face, shown_rows
-from ..likeness.value import cat
+from ..likeness.value import collect
 from . import convert, host
 from .missing import missing_input
 from .reenact import gain_input
@@ -97,7 +98,7 @@ class ReenactVideo(io.ComfyNode):
         network = reenactor.ready()
         source = network.prepare(convert.rgb(image), convert.to_faces(faces, image))
         motion, times = follow(reenactor, driving, driving_faces)
-        motion = motion.select(rows)
+        motion = motion if torch.equal(rows, torch.arange(len(motion))) else motion.select(rows)
         warnings = network.cautions(source, motion)
         for warning in warnings:
             logging.warning("Likeness: %s", warning)
@@ -113,13 +114,16 @@ class ReenactVideo(io.ComfyNode):
 
 def follow(reenactor, clip, faces) -> tuple[object, list[Fraction]]:
     """The motion of a video's faces, a row per face, and when each frame is shown; only these are kept."""
-    parts, times = [], []
-    for frames in frames_of(clip):
-        here = faces.images(frames.start, frames.start + len(frames))
-        parts.append(reenactor.ready().motion(frames.image, here))
-        times += frames.times
+    times: list[Fraction] = []
+
+    def parts():
+        for frames in frames_of(clip):
+            times.extend(frames.times)
+            yield reenactor.ready().motion(frames.image, faces.images(frames.start, frames.start + len(frames)))
+
+    motion = collect(parts())
     check_length(faces, len(times))
-    return cat(parts), times
+    return motion, times
 
 
 NODES = (SwapVideo, ReenactVideo)

@@ -73,7 +73,7 @@ def head_frame(landmarks: Landmarks, weights: Tensor | None = None) -> Similarit
     """
     face = canonical_face()
     weights = face.weights if weights is None else weights
-    rows = torch.arange(len(landmarks)).split(ROWS)
+    rows = torch.split(torch.arange(len(landmarks)), ROWS)
     return cat([fit(face.vertices, canonical_points(landmarks.select(some)), weights) for some in rows])
 
 

@@ -8,6 +8,7 @@ Weights: face_landmark_with_attention.tflite of mediapipe 0.10.21 (Apache-2.0), 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 import torch
 from torch import Tensor, nn
@@ -47,13 +48,13 @@ class MeshWarp(nn.Module):
         return prepare(image[faces.image_index[0]], landmarks.points[0])
 
     def motion(self, driving: Tensor, faces: Faces) -> Landmarks:
-        """How the driving faces look: their landmarks.
+        """How the driving faces look: their landmarks, and no more, so that those of a long video are small.
 
         Args:
             driving: (B, H, W, 3) RGB in [0, 1].
             faces: The faces in these frames.
         """
-        return self.landmarker.landmarks(driving, faces)
+        return replace(self.landmarker.landmarks(driving, faces), mesh=None, matrix=None, score=None)
 
     def cautions(self, source: Source, motion: Landmarks) -> list[str]:
         """What will not look right, in sentences."""

@@ -192,3 +192,52 @@ def test_memory_does_not_grow_with_the_length(tmp_path, base, pack):
         assert done.returncode == 0, done.stderr
         peaks.append(int(done.stdout.split()[-1]))
     assert peaks[1] / peaks[0] < 1.05
+
+
+LONG = """
+import resource, sys
+from dataclasses import replace
+from pathlib import Path
+import torch
+from headless import standalone
+nodes = standalone.start(Path(sys.argv[1])).nodes
+from comfy_api.latest import InputImpl
+verb, clip, count = sys.argv[2], InputImpl.VideoFromFile(sys.argv[3]), int(sys.argv[4])
+
+def run(node, *given):
+    return nodes["Likeness" + node].execute(*given).args
+
+photo = torch.load(sys.argv[5])
+(whose,) = run("FacesFromBoxes", photo, "26 12 40 50")
+index = torch.arange(count)
+faces = replace(whose.select(index * 0), image_count=count, image_index=index, id=index * 0, track=index * 0)
+with torch.inference_mode():
+    if verb == "swap":
+        run("SwapVideo", *run("LoadFaceSwapper", "mesh_swap/mediapipe"), clip, faces, photo, whose)
+    elif verb == "reenact":
+        run("ReenactVideo", *run("LoadReenactor", "mesh_warp/mediapipe"), photo, whose, clip, faces)
+    else:
+        found, *_ = run("TrackVideo", clip, *run("LoadFaceDetector", "yunet/2023mar"))
+        assert len(found) == count, f"{len(found)} faces"
+print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
+"""
+
+
+@pytest.mark.skipif(not os.environ.get("LIKENESS_LONG"), reason="takes minutes: set LIKENESS_LONG=1 to run it")
+@pytest.mark.parametrize("verb", ["swap", "reenact", "track"])
+def test_memory_of_a_verb_does_not_grow_with_the_length(tmp_path, base, verb):
+    from likeness import video
+
+    photo = factories.read_photo("astronaut")[0, 0:288, 100:484].reshape(96, 3, 128, 3, 3).mean((1, 3))
+    torch.save(photo[None].contiguous(), tmp_path / "photo.pt")
+    peaks = []
+    for count in (200, 2000):
+        with video.Writer(tmp_path / f"{count}.mp4") as writer:
+            for number in range(count):  # she sways
+                writer.write(photo.roll(round(6 * np.sin(number / 9)), 1)[None])
+        call = [sys.executable, "-c", LONG, base, verb, tmp_path / f"{count}.mp4", str(count), tmp_path / "photo.pt"]
+        env = {**os.environ, "COMFYUI_PATH": ""}
+        done = subprocess.run([*map(str, call)], cwd=ROOT, env=env, capture_output=True, text=True)
+        assert done.returncode == 0, done.stderr
+        peaks.append(int(done.stdout.split()[-1]))
+    assert peaks[1] / peaks[0] < 1.05

@@ -109,7 +109,7 @@ def drive(frame: Similarity, shape: Tensor, motion: Landmarks, settings: Setting
     def faces(rows: Tensor) -> Tensor:
         return frames.select(rows).undo(motion.points[rows] * FLIP)
 
-    signs = cat([Signs.of(faces(rows)) for rows in torch.arange(len(motion)).split(ROWS)])
+    signs = cat([Signs.of(faces(rows)) for rows in torch.split(torch.arange(len(motion)), ROWS)])
     neutral = _row_of(settings.neutral, motion) if settings.neutral is not None else choose_neutral(frames, signs)
     there = _pose(frame, frames, neutral, settings)
     gaze = smooth(signs.gaze - signs.gaze[neutral], settings.smoothing) * torch.tensor([1, -1]) * settings.expression
@@ -119,7 +119,7 @@ def drive(frame: Similarity, shape: Tensor, motion: Landmarks, settings: Setting
     rest = faces(torch.tensor([neutral]))
     gain = torch.tensor([1, 1, DEPTH_GAIN]) * settings.expression
     margin = math.ceil(REACH * max(settings.smoothing, 0)) + 1  # with it a piece is smoothed as the whole would be
-    for rows in torch.arange(len(motion)).split(ROWS):
+    for rows in torch.split(torch.arange(len(motion)), ROWS):
         first, last = int(rows[0]), int(rows[-1]) + 1
         start = max(first - margin, 0)
         around = torch.arange(start, min(last + margin, len(motion)))
