@@ -1,5 +1,7 @@
 """Identity embedding nodes."""
 
+from dataclasses import replace
+
 from comfy_api.latest import io
 from torch import Tensor
 
@@ -40,6 +42,7 @@ class LoadFaceEmbedder(io.ComfyNode):
     @classmethod
     def execute(cls, model, engine="auto") -> io.NodeOutput:
         loaded = host.load_model(FOLDER, model, embed.SYSTEMS, engine)
+        loaded.weights = host.terms(model, embed.SYSTEMS)
         host.show(cls, loaded.engine)
         return io.NodeOutput(loaded)
 
@@ -64,7 +67,8 @@ class EmbedFaces(io.ComfyNode):
     @classmethod
     def execute(cls, embedder, image, faces) -> io.NodeOutput:
         found = convert.to_faces(faces, image)
-        return io.NodeOutput(embedder.run(lambda network, *chunk: network.embed(*chunk), image, found))
+        known = embedder.run(lambda network, *chunk: network.embed(*chunk), image, found)
+        return io.NodeOutput(replace(known, weights=embedder.weights))
 
 
 class CompareFaces(io.ComfyNode):
