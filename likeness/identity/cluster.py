@@ -31,7 +31,7 @@ class Persons:
     """Who is who."""
 
     label: Rows  # (N,) the person of each face, the largest person first, counted from 0
-    identities: Gallery  # one row per person, the mean of the vectors as the network gave them
+    people: Gallery  # one row per person, the mean of the vectors as the network gave them
     table: Table  # a row per face: name, person, size of the person, distance or similarity to it, between
 
 

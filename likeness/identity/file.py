@@ -36,16 +36,6 @@ class Loaded:
     note: str = ""  # what its maker wrote
 
 
-@dataclass(frozen=True)
-class Space:
-    """Whose vectors a file of another make holds."""
-
-    name: str
-    metric: str = "cosine"
-    threshold: float | None = None
-    weights: str = ""
-
-
 def save(gallery: Gallery, path: Path, note: str = "") -> Path:
     """Write identities with all that they mean.
 
@@ -83,13 +73,13 @@ def save(gallery: Gallery, path: Path, note: str = "") -> Path:
     return path
 
 
-def load(path: Path, space: Space | None = None) -> Loaded:
+def load(path: Path, maker: Embeddings | None = None) -> Loaded:
     """The identities in a file.
 
     Args:
         path: Ours, a face model of ReActor, or an array of (D,) or (N, D) numbers.
-        space: Whose vectors a file of another make holds; without it they are in a space of their own, and so are
-            compared with each other only.
+        maker: What the model that made them gives of no face. A file of another make takes its space from it; without
+            it the vectors are in a space of their own and compared with each other only.
 
     Raises:
         ValueError: The file is of another kind or damaged, its vectors are zero, NaN or of another size, or it says
@@ -98,15 +88,15 @@ def load(path: Path, space: Space | None = None) -> Loaded:
     if path.suffix.lower() not in SUFFIXES:
         raise ValueError(f"Expected a file of identities in {' or '.join(SUFFIXES)}, got {path.name}.")
     if path.suffix.lower() == ".npy":
-        loaded = _foreign(_read_array(path), path, space, "array")
+        loaded = _foreign(_read_array(path), path, maker, "array")
     else:
         tensors, about = _read_tensors(path)
         if about.get("format") == FORMAT:
-            loaded = _ours(tensors, about, path, space)
+            loaded = _ours(tensors, about, path, maker)
         elif set(REACTOR) <= tensors.keys():
-            loaded = _foreign(tensors["embedding"], path, space, "ReActor face model")
+            loaded = _foreign(tensors["embedding"], path, maker, "ReActor face model")
         elif "embedding" in tensors:
-            loaded = _foreign(tensors["embedding"], path, space, "safetensors with a tensor named embedding")
+            loaded = _foreign(tensors["embedding"], path, maker, "safetensors with a tensor named embedding")
         else:
             raise ValueError(
                 f"Expected identities in {path.name}, got tensors named {', '.join(sorted(tensors)[:6]) or 'nothing'}: "
@@ -116,12 +106,12 @@ def load(path: Path, space: Space | None = None) -> Loaded:
     return loaded
 
 
-def _ours(tensors: dict[str, Tensor], about: dict[str, str], path: Path, space: Space | None) -> Loaded:
+def _ours(tensors: dict[str, Tensor], about: dict[str, str], path: Path, maker: Embeddings | None) -> Loaded:
     if about.get("version") != VERSION:
         raise ValueError(f"Expected version {VERSION} of {path.name}, got {about.get('version')}: update this pack.")
-    if space is not None and space.name != about["space"]:
+    if maker is not None and maker.space != about["space"]:
         raise ValueError(
-            f"Expected {path.name} to be of the space {space.name}, got {about['space']}: load the model that made it."
+            f"Expected {path.name} to be of the space {maker.space}, got {about['space']}: load the model that made it."
         )
     threshold = float(about["threshold"]) if about["threshold"] else None
     vectors = _two_dimensional(tensors["embedding"], path)
@@ -130,10 +120,16 @@ def _ours(tensors: dict[str, Tensor], about: dict[str, str], path: Path, space: 
     return Loaded(Gallery(known, names), "Likeness identity", about["note"])
 
 
-def _foreign(vectors: Tensor, path: Path, space: Space | None, kind: str) -> Loaded:
-    at = space or Space(f"unstated ({path.name})")
-    rows = _two_dimensional(vectors, path).float()
-    known = Embeddings(None, at.name, rows, at.metric, at.threshold, at.weights)
+def _foreign(vectors: Tensor, path: Path, maker: Embeddings | None, kind: str) -> Loaded:
+    rows = _two_dimensional(vectors, path)
+    known = Embeddings(None, f"unstated ({path.name})", rows)
+    if maker is not None:
+        if rows.shape[1] != maker.embedding.shape[1]:
+            raise ValueError(
+                f"Expected vectors of {maker.embedding.shape[1]} numbers, as {maker.space} has them, got "
+                f"{rows.shape[1]} in {path.name}: connect the model that made them."
+            )
+        known = replace(maker, faces=None, embedding=rows)
     return Loaded(Gallery(known, (path.stem,) if len(rows) == 1 else ()), kind)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import torch
 from torch import Tensor
@@ -26,6 +27,11 @@ class Gallery:
 
     def __len__(self) -> int:
         return len(self.identities)
+
+    @cached_property
+    def length(self) -> Tensor:
+        """(N,) of each vector, read once; a vector that is zero or NaN is a ValueError."""
+        return lengths(self.identities.embedding, "set")
 
     def name(self, row: int) -> str:
         """What a row is called."""

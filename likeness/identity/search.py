@@ -9,7 +9,7 @@ from torch import Tensor
 
 from ..audit.table import Table
 from ..types import Embeddings, NoFaceError
-from .gallery import Gallery, lengths, unit
+from .gallery import Gallery, unit
 
 BUDGET = 4_000_000  # similarities that are held at once
 ROWS = 65536  # of the set that are looked at together, at most
@@ -23,75 +23,58 @@ class Found:
     measure: Tensor  # (Q, k) cosine similarity, or L2 distance where the space has that
 
 
-@dataclass(frozen=True, eq=False)
-class Index:
-    """A set that is ready to be searched: its lengths are known, its vectors stay where they are."""
+def find(gallery: Gallery, who: Embeddings, count: int = 5) -> Found:
+    """The nearest identities of a set to each of some others, in the measure of their space.
 
-    gallery: Gallery
-    length: Tensor  # (N,)
+    Args:
+        gallery: Where to look; its lengths are read once and kept.
+        who: Whom to look for.
+        count: How many to give; all where there are fewer.
 
-    @classmethod
-    def of(cls, gallery: Gallery) -> Index:
-        """A set, read once.
-
-        Raises:
-            NoFaceError: It is empty.
-            ValueError: A vector in it is zero or NaN.
-        """
-        if not len(gallery):
-            raise NoFaceError("Expected a set with somebody in it, got an empty one: check its folder or file.")
-        return cls(gallery, lengths(gallery.identities.embedding, "set"))
-
-    def find(self, who: Embeddings, count: int = 5) -> Found:
-        """The nearest identities to each of some others, in the measure of their space.
-
-        Args:
-            who: Whom to look for.
-            count: How many to give; all where there are fewer.
-
-        Raises:
-            NoFaceError: There is nobody to look for.
-            ValueError: The set is in another space, or a query is zero or NaN.
-        """
-        if not len(who):
-            raise NoFaceError("Expected somebody to look for, got no face: check what was detected in the picture.")
-        known = self.gallery.identities
-        who.check_space(known)
-        far = known.metric == "l2"
-        queries = who.embedding.float() if far else unit(who.embedding, "identities that are looked for")
-        count = min(count, len(known))
-        best = torch.full((len(queries), 0), 0.0)
-        rows = torch.zeros(len(queries), 0, dtype=torch.int64)
-        step = max(count, min(ROWS, BUDGET // len(queries)))
-        own = (lengths(who.embedding, "identities that are looked for") ** 2)[:, None]
-        for start in range(0, len(known), step):
-            part = known.embedding[start : start + step].float()
-            scores = queries @ part.T
-            length = self.length[start : start + step]
-            if far:
-                scores.mul_(2).sub_(length**2).sub_(own)  # minus the squared distance
-            else:
-                scores.div_(length)
-            nearest, place = scores.topk(min(count, len(part)), dim=1)
-            best, rows = torch.cat([best, nearest], 1), torch.cat([rows, place + start], 1)
-            best, order = best.topk(min(count, best.shape[1]), dim=1)
-            rows = rows.gather(1, order)
-        return Found(rows, (-best).clamp(min=0).sqrt() if far else best)
+    Raises:
+        NoFaceError: There is nobody to look for, or nobody in the set.
+        ValueError: The set is in another space, or a vector is zero or NaN.
+    """
+    if not len(who):
+        raise NoFaceError("Expected somebody to look for, got no face: check what was detected in the picture.")
+    known = gallery.identities
+    if not len(known):
+        raise NoFaceError("Expected a set with somebody in it, got an empty one: check its folder or file.")
+    who.check_space(known)
+    far = known.metric == "l2"
+    directions = unit(who.embedding, "identities that are looked for")
+    queries = who.embedding.float() if far else directions
+    own = (queries**2).sum(1, keepdim=True)
+    count = min(count, len(known))
+    best, rows = torch.zeros(len(queries), 0), torch.zeros(len(queries), 0, dtype=torch.int64)
+    step = max(count, min(ROWS, BUDGET // len(queries)))
+    for start in range(0, len(known), step):
+        part, length = known.embedding[start : start + step].float(), gallery.length[start : start + step]
+        scores = queries @ part.T
+        if far:
+            scores.mul_(2).sub_(length**2).sub_(own)  # minus the squared distance
+        else:
+            scores.div_(length)
+        nearest, place = scores.topk(min(count, len(part)), dim=1)
+        best, rows = torch.cat([best, nearest], 1), torch.cat([rows, place + start], 1)
+        best, order = best.topk(min(count, best.shape[1]), dim=1)
+        rows = rows.gather(1, order)
+    return Found(rows, (-best).clamp(min=0).sqrt() if far else best)
 
 
-def report_rows(found: Found, index: Index, who: Gallery, threshold: float | None) -> Table:
+def report_rows(found: Found, gallery: Gallery, who: Gallery, threshold: float | None) -> Table:
     """What was found as rows: who, place, name, row, similarity or distance, and the verdict where there is one.
 
     Args:
-        found: By ``index.find``.
-        index: Where it was looked.
+        found: By ``find``.
+        gallery: Where it was looked.
         who: Who was looked for.
         threshold: One person beyond it; None gives no verdict.
     """
-    far = index.gallery.identities.metric == "l2"
+    far = gallery.identities.metric == "l2"
     rows = []
     for query, (places, measures) in enumerate(zip(found.row.tolist(), found.measure.tolist(), strict=True)):
         for rank, (row, measure) in enumerate(zip(places, measures, strict=True), 1):
             same = None if threshold is None else measure < threshold if far else measure > threshold
-            rows.append((who.name(query), rank, index.gallery.name(row), row, measure, same))
+            rows.append((who.name(query), rank, gallery.name(row), row, measure, same))
     return Table.of(("query", "rank", "name", "row", "distance" if far else "similarity", "same"), rows)
