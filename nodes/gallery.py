@@ -36,6 +36,9 @@ class EmbedFolder(io.ComfyNode):
                     optional=True,
                     tooltip="All faces of a photo; off: the one that is meant, large and near the centre.",
                 ),
+                io.String.Input(
+                    "pattern", default="*", optional=True, tooltip="What their names must match, such as holiday_*."
+                ),
                 io.Float.Input(
                     "threshold",
                     default=0.7,
@@ -59,14 +62,14 @@ class EmbedFolder(io.ComfyNode):
         return check_input(folder)
 
     @classmethod
-    def fingerprint_inputs(cls, folder, **_) -> list:
-        paths = folders.photos(input_path(folder))
-        return [[str(path), state_of_file(path)] for path in paths]
+    def fingerprint_inputs(cls, folder, pattern="*", **_) -> list:
+        paths = folders.photos(input_path(folder), pattern)
+        return [[str(path), path.stat().st_mtime] for path in paths]
 
     @classmethod
-    def execute(cls, detector, embedder, folder, every_face=True, threshold=0.7) -> io.NodeOutput:
+    def execute(cls, detector, embedder, folder, every_face=True, pattern="*", threshold=0.7) -> io.NodeOutput:
         root = input_path(folder)
-        paths = folders.photos(root)
+        paths = folders.photos(root, pattern)
         looking = folders.Looking(detector.ready(), embedder.ready(), threshold, every_face)
         progress, seen = comfy.utils.ProgressBar(len(paths)), []
         with torch.inference_mode():
@@ -75,10 +78,6 @@ class EmbedFolder(io.ComfyNode):
                 progress.update(1)
         gallery, bad = folders.collect(seen, embedder.weights)
         return io.NodeOutput(gallery, bad, len(gallery))
-
-
-def state_of_file(path: Path) -> float:
-    return path.stat().st_mtime
 
 
 class SaveIdentity(io.ComfyNode):

@@ -104,7 +104,7 @@ def groups_of(faces: Faces | None, by: str) -> torch.Tensor | None:
     found = None if faces is None else faces.track if by == "track" else faces.image_index
     if found is None:
         raise ValueError(
-            f"Expected faces with a {by} each, got none: connect Track Faces or Cluster Faces, or take all."
+            f"Expected faces with their {by}, got none: connect Track Faces or Cluster Faces, or take all."
         )
     return found
 

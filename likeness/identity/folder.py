@@ -29,15 +29,20 @@ class Looking:
     size: int = 640  # pixels; the longer side that photos are searched at
 
 
-def photos(folder: Path) -> list[Path]:
+def photos(folder: Path, pattern: str = "*") -> list[Path]:
     """The pictures in a folder and its sub-folders, by name.
+
+    Args:
+        folder: Where to look.
+        pattern: What their names must match: "holiday_*".
 
     Raises:
         NoFaceError: There is none.
     """
-    found = sorted(path for path in folder.rglob("*") if path.suffix.lower() in SUFFIXES and path.is_file())
+    found = sorted(path for path in folder.rglob(pattern or "*") if path.suffix.lower() in SUFFIXES and path.is_file())
     if not found:
-        raise NoFaceError(f"Expected photos ({', '.join(SUFFIXES)}) in {folder.name}, got none: put some there.")
+        kinds = ", ".join(SUFFIXES)
+        raise NoFaceError(f"Expected photos ({kinds}) named {pattern} in {folder.name}, got none: put some there.")
     return found
 
 

@@ -45,7 +45,7 @@ def test_the_measure_is_that_of_the_space(metric):
 
 
 def test_the_order_of_the_faces_does_not_matter():
-    vectors, who = crowd(400, 40)
+    vectors, _ = crowd(400, 40)
     turned = np.random.RandomState(1).permutation(400)
     one, other = cluster(known(vectors), THRESHOLD).label, cluster(known(vectors[turned]), THRESHOLD).label
     assert bcubed(one[turned].tolist(), other.tolist()) > 0.99

@@ -45,7 +45,7 @@ def test_bad_files_are_listed_and_good_ones_stay(tmp_path):
 
 
 def test_a_folder_of_nothing_and_of_bad_photos_only_says_so(tmp_path):
-    with pytest.raises(NoFaceError, match=r"Expected photos \(.jpg, .*\) in .*, got none: put some there"):
+    with pytest.raises(NoFaceError, match=r"Expected photos \(.jpg, .*\) named \* in .*, got none: put some there"):
         photos(tmp_path)
     (tmp_path / "broken.jpg").write_bytes(b"no picture")
     seen = list(look(photos(tmp_path), tmp_path, looking()))

@@ -75,7 +75,7 @@ def test_strangers_pass_a_threshold_as_seldom_as_asked(metric):
     found = threshold_from(known(vectors, metric=metric), 0.01)
     others = known(vectors, metric=metric)
     same = others.same_person(others, found.value)[tuple(torch.triu_indices(400, 400, 1))]
-    assert 0.009 < float(same.float().mean()) <= 0.01
+    assert float(same.float().mean()) == pytest.approx(0.01, abs=1e-4)  # the pair at it may round over it
     assert found.pairs == found.possible == 79800
 
 
