@@ -3,3 +3,4 @@
 from . import arcface, dlib_resnet, facenet
 
 SYSTEMS = (dlib_resnet.SYSTEM, arcface.SYSTEM, arcface.ONNX_SYSTEM, facenet.SYSTEM)
+METHODS = ("recognizability",)  # published, each a module here, without a network of its own

@@ -45,7 +45,7 @@ def crowd(run, loaded, count, frames):
 
 @every_crowd
 def test_people_are_grouped_fused_found_and_ranked(crowd, run, pack, count, frames):
-    image, faces, known, astronaut = crowd
+    image, _, known, astronaut = crowd
     nobody = pack.likeness.types.NoFaceError
     if not count:
         for call in (
@@ -57,7 +57,7 @@ def test_people_are_grouped_fused_found_and_ranked(crowd, run, pack, count, fram
             lambda: run("ThresholdFromStrangers", known, 0.1),
             lambda: run("JudgeIdentity", known, astronaut, astronaut, circular=True),
         ):
-            with pytest.raises(nobody, match="Expected .*, got (none|no face|an empty one)"):
+            with pytest.raises(nobody, match=r"Expected .*, got (none|no face|an empty one)"):
                 call()
         return
     people, table, number, tracked, embeddings = run("ClusterFaces", known)

@@ -30,10 +30,10 @@ limit = value("Threshold", strangers["about"])
 drawn = Node("LikenessDrawFaces", image=photo["IMAGE"], faces=faces["faces"])
 shown = Node("PreviewImage", "Whom to find", images=drawn["image"])
 about = note(
-    "**A folder of photos.** Put yours into the input folder, name it on **Embed Folder** and clear the pattern. Photos "
-    "without a face are listed; the others count.\n\n"
-    "A face that is like two people does not make them one: it is marked *between*. ArcFace and FaceNet need a threshold "
-    "of yours: **Threshold from Strangers** finds one, the better the more people there are.",
+    "**A folder of photos.** Put yours into the input folder, name it on **Embed Folder** and clear the pattern. "
+    "Photos without a face are listed; the others count.\n\n"
+    "A face that is like two people does not make them one: it is marked *between*. ArcFace and FaceNet need a "
+    "threshold of yours: **Threshold from Strangers** finds one, the better the more people there are.",
     260,
 )
 

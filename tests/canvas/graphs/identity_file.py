@@ -1,4 +1,4 @@
-"""People between two people: mixed, on the way from one to the other, a little beside; kept in a file and found again."""
+"""People between two people: mixed, on the way from one to the other, a little beside; kept in a file and found."""
 
 from ..graph import Column, Graph, Node, note, value
 
