@@ -55,8 +55,8 @@ class Recognizability(io.ComfyNode):
         network = embedder.ready()
         if network.space != embeddings.space:
             raise ValueError(
-                f"Expected embeddings of the encoder {network.space}, got {embeddings.space}: connect the one that made "
-                "them."
+                f"Expected embeddings of the encoder {network.space}, got {embeddings.space}: connect the one that "
+                "made them."
             )
         middle = recognizability.centre(network)
         index = recognizability.index(embeddings, middle)

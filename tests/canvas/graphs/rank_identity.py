@@ -9,6 +9,8 @@ embedder = Node("LikenessLoadFaceEmbedder")
 faces = Node("LikenessDetectFaces", detector=detector["detector"], image=parts["images"])
 who = Node("LikenessEmbedFaces", embedder=embedder["embedder"], image=parts["images"], faces=faces["faces"])
 tracked = Node("LikenessTrackFaces", image=parts["images"], faces=faces["faces"], embeddings=who["embeddings"])
+clear = Node("LikenessRecognizability", embedder=embedder["embedder"], embeddings=who["embeddings"], least=0.5)
+lowest = value("Lowest index", clear["lowest"])
 fused = Node(
     "LikenessFuseIdentity",
     embeddings=who["embeddings"],
@@ -19,7 +21,7 @@ fused = Node(
 ranked = Node(
     "LikenessRankByIdentity",
     image=parts["images"],
-    embeddings=who["embeddings"],
+    embeddings=clear["embeddings"],
     reference=fused["identity"],
     keep=3,
 )
@@ -33,7 +35,8 @@ counted = Node(
 rejected = value("Rejected", fused["rejected"])
 about = note(
     "**Best of N.** All frames of a person become one identity: sharp, large faces count more, strangers not at all. "
-    "Then each frame is ranked by how like it is.\n\n"
+    "Then each frame in which the face "
+    "is recognisable is ranked by how like it is.\n\n"
     "Put a batch from a sampler in the place of the clip and a photo's identity in the place of the fused one: the "
     "result that is most like comes first.",
     220,
@@ -44,12 +47,12 @@ GRAPH = Graph(
     Column((parts, detector, embedder)),
     Column((faces, about)),
     Column((who, tracked)),
-    Column((fused, rejected, counted), top=60),
+    Column((fused, rejected, counted, clear, lowest), top=60),
     Column((ranked, best)),
     Column((order,)),
     frames={
         "The clip": (clip, parts, detector, embedder, faces, about),
-        "Who is in it": (who, tracked, fused, rejected, counted),
+        "Who is in it": (who, tracked, fused, rejected, counted, clear, lowest),
         "The frames most like them": (ranked, best, order),
     },
     pictures=(best,),
