@@ -22,7 +22,7 @@ class EmbedFolder(io.ComfyNode):
         return io.Schema(
             node_id="LikenessEmbedFolder",
             display_name="Embed Folder",
-            category="likeness/identity",
+            category="likeness/gallery",
             description="The identities of all photos in a folder, named by their files. A bad photo is listed, and "
             "nothing else is lost.",
             search_aliases=["face database", "index photos", "scan folder", "photo library", "face gallery"],
@@ -86,7 +86,7 @@ class SaveIdentity(io.ComfyNode):
         return io.Schema(
             node_id="LikenessSaveIdentity",
             display_name="Save Identity",
-            category="likeness/identity",
+            category="likeness/gallery",
             description="Keeps identities in a safetensors file with their space, their threshold, and which weights "
             "made them under which terms.",
             search_aliases=["save face model", "export embedding", "face database", "store identity"],
@@ -130,7 +130,7 @@ class LoadIdentity(io.ComfyNode):
         return io.Schema(
             node_id="LikenessLoadIdentity",
             display_name="Load Identity",
-            category="likeness/identity",
+            category="likeness/gallery",
             description="Identities from a file: of Save Identity, a face model of ReActor, or a NumPy array.",
             search_aliases=["load face model", "ReActor", "npy", "import embedding", "face database"],
             inputs=[

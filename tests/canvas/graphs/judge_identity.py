@@ -6,7 +6,7 @@ photo = Node("LoadImage", "Photo", image="likeness_astronaut.png")
 source = Node("LoadImage", "Photo of the new face", image="likeness_grace_hopper.jpg")
 detector = Node("LikenessLoadFaceDetector")
 swapper = Node("LikenessLoadFaceSwapper")
-generator = Node("LikenessLoadFaceEmbedder", "Encoder of the generator", model="facenet/vggface2")
+generator = Node("LikenessLoadFaceEmbedder", "Encoder of the generator", model="stylegan_encoders/ir50")
 encoder = Node("LikenessLoadFaceEmbedder", "Judge")
 faces = Node("LikenessDetectFaces", detector=detector["detector"], image=photo["IMAGE"])
 source_faces = Node("LikenessDetectFaces", detector=detector["detector"], image=source["IMAGE"])
@@ -46,7 +46,7 @@ report = Node(
 )
 about = note(
     "**A judge of its own.** A generator that was given an identity of one encoder pleases that encoder; ask another. "
-    "The mesh swap here uses none, so FaceNet stands in for the encoder of yours: put any generator in the swap's "
+    "The mesh swap here uses none, so another encoder stands in for that of yours: put any generator in the swap's "
     "place and connect the identity that it was given.\n\n"
     "The judge's own encoder on both sides is refused.",
     240,
