@@ -1,14 +1,17 @@
-"""Who somebody is: ArcFace beside bare onnxruntime, SCRFD's decoding beside InsightFace's own."""
+"""Who somebody is: ArcFace beside bare onnxruntime, SCRFD's decoding beside InsightFace's own; a million searched."""
 
 import tempfile
+import time
 from collections.abc import Callable
 from functools import cache, partial
 from pathlib import Path
 
-from .race import NotRunError, Peer, Race
+from .memory import growth
+from .race import Measure, NotRunError, Peer, Race
 
 SIDE = 640  # pixels that SCRFD sees
 ANCHORS = 4  # that are sure of one face
+MILLION, SIZE = 1_000_000, 512
 
 
 @cache
@@ -112,6 +115,83 @@ def wheel(count: int) -> Peer:
     return Peer("insightface_scrfd.py", (str(file), str(count)), environment="insightface")
 
 
+@cache
+def million() -> Path:
+    """A saved set of a million identities."""
+    import torch
+
+    from likeness.identity.file import save
+    from likeness.identity.gallery import Gallery
+    from likeness.types import Embeddings
+
+    vectors = torch.randn(MILLION, SIZE, generator=torch.Generator().manual_seed(0))
+    return save(Gallery(Embeddings(None, "arcface-1", vectors)), folder() / "million.safetensors")
+
+
+def search(queries: int) -> Callable[[], object]:
+    import torch
+
+    from likeness.identity.file import load
+    from likeness.identity.search import find
+    from likeness.types import Embeddings
+
+    gallery = load(million()).gallery
+    who = Embeddings(None, "arcface-1", torch.randn(queries, SIZE, generator=torch.Generator().manual_seed(1)))
+
+    def run() -> None:
+        with torch.inference_mode():
+            find(gallery, who, 5)
+
+    run()  # lengths are read once
+    return run
+
+
+def product(queries: int) -> Peer:
+    import numpy
+    import torch
+
+    file = folder() / f"queries{queries}.npy"
+    numpy.save(file, torch.randn(queries, SIZE, generator=torch.Generator().manual_seed(1)).numpy())
+    start = million().stat().st_size - MILLION * SIZE * 4
+    return Peer("bare_product.py", (str(million()), str(start), str(MILLION), str(SIZE), str(file)))
+
+
+def search_memory() -> float:
+    """Megabytes beside the set, its loading and its lengths included."""
+    million()
+    return growth(lambda: search(16)())
+
+
+@cache
+def heap() -> tuple:
+    """Ten thousand faces, two in a hundred between two people, and whose they are."""
+    from tests.crowds import crowd, known
+
+    vectors, who = crowd(10000, 500)
+    return known(vectors), who
+
+
+def group() -> float:
+    from likeness.identity.cluster import cluster
+
+    begun = time.perf_counter()
+    cluster(heap()[0], 0.35)
+    return time.perf_counter() - begun
+
+
+def group_memory() -> float:
+    heap()
+    return growth(group)
+
+
+def group_wrong() -> float:
+    from likeness.identity.cluster import cluster
+    from tests.crowds import bcubed
+
+    known, who = heap()
+    return 1 - bcubed(cluster(known, 0.35).label.tolist(), who.tolist())
+
+
 ROWS = (
     *(
         Race(
@@ -127,4 +207,15 @@ ROWS = (
         )
         for count, target in ((1, 2.0), (10, 2.0), (30, 2.0), (100, 1.3))
     ),
+    *(
+        Race(
+            f"identity/find/{count}", f"the 5 nearest of {MILLION} x {SIZE}, mapped, to {count}",
+            partial(search, count), "the bare matrix product", partial(product, count), 1 / 1.2,
+        )
+        for count in (1, 16)
+    ),
+    Measure("identity/find/memory", "peak beside the mapped set, 16 looked for", search_memory, 300, "MB", 1),
+    Measure("identity/cluster", "10000 x 512 into persons", group, 3, times=3),
+    Measure("identity/cluster/memory", "peak beside the faces", group_memory, 500, "MB", 1),
+    Measure("identity/cluster/wrong", "1 - BCubed F with 2 in 100 faces between two people", group_wrong, 0.05, "", 1),
 )  # fmt: skip

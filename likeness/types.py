@@ -218,6 +218,7 @@ class Embeddings(Value):
     embedding: Annotated[Tensor, "N D"]  # as the network gives it
     metric: str = "cosine"  # what the space's published threshold is stated in: "cosine" or "l2"
     threshold: float | None = None  # one person above it (cosine) or below it (l2); None where none is published
+    weights: str = ""  # what is published of the weights, in words: id, licence, commercial use; "" where unknown
 
     @property
     def normed_embedding(self) -> Tensor:
@@ -230,7 +231,7 @@ class Embeddings(Value):
         Raises:
             ValueError: The two live in different spaces.
         """
-        self._check_space(other)
+        self.check_space(other)
         return self.normed_embedding @ other.normed_embedding.T
 
     def distance(self, other: Embeddings) -> Tensor:
@@ -239,7 +240,7 @@ class Embeddings(Value):
         Raises:
             ValueError: The two live in different spaces.
         """
-        self._check_space(other)
+        self.check_space(other)
         return torch.linalg.vector_norm(self.embedding[:, None] - other.embedding[None], dim=-1)
 
     def same_person(self, other: Embeddings, threshold: float | None = None) -> Tensor:
@@ -257,8 +258,19 @@ class Embeddings(Value):
             return self.distance(other) < threshold
         return self.similarity(other) > threshold
 
-    def _check_space(self, other: Embeddings) -> None:
+    def check_space(self, other: Embeddings) -> None:
+        """Refuse to compare what lives in two spaces.
+
+        Raises:
+            ValueError: The two live in different spaces, or their vectors differ in size.
+        """
         if self.space != other.space:
             raise ValueError(
                 f"Expected two embeddings of one space, got {self.space} and {other.space}: use one model."
+            )
+        sizes = self.embedding.shape[1], other.embedding.shape[1]
+        if sizes[0] != sizes[1]:
+            raise ValueError(
+                f"Expected vectors of one size in {self.space}, got {sizes[0]} and {sizes[1]} numbers: one of them was "
+                "made by another model."
             )

@@ -20,8 +20,10 @@ from . import (
     expressions,
     faces,
     faceset,
+    gallery,
     guidance,
     head3d,
+    identity,
     landmark,
     masks,
     panel,
@@ -42,6 +44,7 @@ from . import (
 TASKS = (faces, tracks, masks, streams, detect, landmark, guidance, parse, embed, reenact, swap, head3d, render)
 TASKS += (adapt, analyze, audit, experiments, explain, expressions, reports)
 TASKS += (restore, videos, privacy, faceset, segs, warps)
+TASKS += (identity, gallery)
 
 
 STARTER = Path(__file__).parents[1] / "models_manifest/starter"

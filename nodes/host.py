@@ -46,6 +46,7 @@ Reenactor = io.Custom("LIKENESS_REENACTOR")
 FaceSwapper = io.Custom("LIKENESS_SWAPPER")
 IdentityAdapter = io.Custom("LIKENESS_ADAPTER")
 FaceWarp = io.Custom("LIKENESS_WARP")
+Gallery = io.Custom("LIKENESS_GALLERY")
 Table = io.Custom("LIKENESS_TABLE")
 Report = io.Custom("LIKENESS_REPORT")
 FaceRestorer = io.Custom("LIKENESS_RESTORER")
@@ -95,6 +96,7 @@ class Model:
         self.patcher = comfy.model_patcher.CoreModelPatcher(network, load_device=device, offload_device=offload)
         graphs = [part.describe() for part in network.modules() if isinstance(part, onnx.Model)]
         self.engine = "; ".join(dict.fromkeys(graphs)) or f"torch, {device}"  # for people: "torch, cuda:0"
+        self.weights = ""  # for people: what is published of them, see ``terms``
 
     def run(self, verb: Callable, image: Tensor, *about: FaceRows):
         """``verb(network, image, *about)`` chunk by chunk, joined; moves the progress bar, can be interrupted.
@@ -249,6 +251,14 @@ def movable(network: nn.Module) -> nn.Module:
         if type(module) in (nn.Linear, nn.LayerNorm, nn.GroupNorm, nn.Conv1d, nn.Conv2d, nn.Embedding):
             module.__class__ = getattr(comfy.ops.manual_cast, type(module).__name__)
     return network
+
+
+def terms(choice: str, systems: Systems) -> str:
+    """Which weights a loader's choice is, and under which terms, in words; of a user's own file its name."""
+    published = published_models(systems).get(choice)
+    if not published:
+        return f"{choice}, a file of one's own"
+    return f"{choice}; licence: {published.weights_license}; commercial use: {published.commercial}"
 
 
 def _make_onnx(path: str, systems: Systems, engine: str, device: str) -> nn.Module:

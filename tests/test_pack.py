@@ -17,7 +17,7 @@ SYSTEMS = [(task, system.name) for task, module in TASKS.items() for system in m
 SYSTEMS += [(task, name) for task, module in TASKS.items() for name in getattr(module, "METHODS", ())]
 SYSTEMS += [("swap", system.name) for system in swap.RESTORERS]
 HOSTS = {"comfy", "comfy_api", "comfy_execution", "comfy_extras", "execution", "folder_paths", "nodes", "server"}
-WITHOUT_NODES = {"fetch", "onnx"}
+WITHOUT_NODES = {"fetch", "onnx", "identity"}  # identity: operations, no systems
 WITHOUT_SYSTEMS = {
     "__init__",
     "host",
@@ -28,7 +28,9 @@ WITHOUT_SYSTEMS = {
     "expressions",
     "faces",
     "faceset",
+    "gallery",
     "guidance",
+    "identity",
     "masks",
     "missing",
     "panel",
