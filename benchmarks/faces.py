@@ -50,17 +50,19 @@ def given(**arrays) -> str:
     return str(file)
 
 
-def paste_swapped(size: str, side: int) -> Callable[[], object]:
+def paste_swapped(size: str, side: int, copied: bool = False) -> Callable[[], object]:
+    """Pastes into the picture, as streams do; ``copied``: into a copy, as nodes on images do."""
     import torch
 
-    from likeness.paste import Blend, paste_
+    from likeness.paste import Blend, paste, paste_
 
     image = torch.from_numpy(picture(size)).float()[None] / 255
     alignment, made = swapped(size, side), torch.rand(1, CROP, CROP, 3)
+    put = paste if copied else paste_
 
     def run() -> None:
         with torch.inference_mode():
-            paste_(image, made, alignment, blend=Blend(feather=0.1))
+            put(image, made, alignment, blend=Blend(feather=0.1))
 
     return run
 
@@ -359,11 +361,19 @@ TARGETS = {("1080p", 160): 20.0, ("4k", 160): 30.0, ("1080p", 400): 5.0, ("4k", 
 ROWS = (
     *(
         Race(
-            f"faces/paste/{size}/{side}", f"a face of {side} px, made at {CROP}, pasted in {size}",
-            partial(paste_swapped, size, side), "ReActor's in_swap",
+            f"faces/paste/{size}/{side}", f"a face of {side} px, made at {CROP}, pasted into a {size} picture in place",
+            partial(paste_swapped, size, side), "ReActor's in_swap, its full-frame paste alone",
             partial(reactor, size, side), target,
         )
         for (size, side), target in TARGETS.items()
+    ),
+    *(
+        Race(
+            f"faces/paste_copy/{size}/{side}", f"the same in a copy of the {size} picture, which in_swap makes too",
+            partial(paste_swapped, size, side, True), "ReActor's in_swap, its full-frame paste alone",
+            partial(reactor, size, side),
+        )
+        for size, side in TARGETS
     ),
     Race(
         "faces/paste/four", "four crops of 512 around faces of 400 px pasted in 4k", paste_four,
