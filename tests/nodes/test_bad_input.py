@@ -80,7 +80,7 @@ def test_pixels_that_are_no_numbers_are_refused(run):
 def test_masks_that_are_no_numbers_are_refused(nodes, run):
     image = factories.people(1)
     faces, broken = run.find(image), torch.full((1, 512, 800), torch.nan)
-    crops, alignment = nodes["LikenessAlignFaces"].execute(image, faces, 64, "dlib").args
+    crops, alignment, *_ = nodes["LikenessAlignFaces"].execute(image, faces, 64, "dlib").args
     for call in (
         lambda: nodes["LikenessRefineMask"].execute(broken, 1.0, 1.0),
         lambda: nodes["LikenessDrawFaces"].execute(image, faces, True, True, True, mask=broken),
