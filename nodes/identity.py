@@ -8,6 +8,7 @@ from comfy_api.latest import io
 from ..likeness.audit.table import Table
 from ..likeness.identity import cluster, fuse, judge, rank, search, sphere, threshold
 from ..likeness.identity.gallery import as_gallery, join
+from ..likeness.sharpness import sharpness
 from ..likeness.track import identify
 from ..likeness.types import Faces, same_faces
 from . import convert, host
@@ -79,7 +80,7 @@ class FuseIdentity(io.ComfyNode):
             embeddings = with_tracks(embeddings, faces)
         about, weights = embeddings.faces, None
         if quality and about is not None:
-            weights = fuse.quality(about, None if image is None else fuse.sharpness(convert.rgb(image), about))
+            weights = fuse.quality(about, None if image is None else sharpness(convert.rgb(image), about))
         fused = fuse.fuse(embeddings, groups_of(about, by), weights, reject)
         return io.NodeOutput(fused.identities.identities, fused.table, int((~fused.table["kept"]).sum()))
 

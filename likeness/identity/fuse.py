@@ -9,13 +9,12 @@ import torch
 from torch import Tensor
 
 from ..audit.table import Table
-from ..geometry import check_image, cut
 from ..types import Embeddings, Faces, NoFaceError
 from .gallery import Gallery, unit
 
 ROUNDS = 10
 FULL_SIZE = 112  # pixels; the shorter side of a box from which on a face is large enough
-SIDE = 64  # pixels; crops whose sharpness is compared
+SHARP = 0.15  # from which on a face is sharp enough; see ``sharpness``
 MAD = 1.4826  # deviations that a normal distribution has in its median absolute deviation
 NARROW = 0.02  # cosine; the least spread that faces of one person are taken to have
 
@@ -35,29 +34,13 @@ def quality(faces: Faces, sharpness: Tensor | None = None) -> Tensor:
 
     Args:
         faces: The faces.
-        sharpness: (N,) as ``sharpness`` gives it; half of the weight is had at the median.
+        sharpness: (N,) of ``sharpness.sharpness``.
     """
     side = (faces.bbox[:, 2:] - faces.bbox[:, :2]).amin(1).clamp(min=0)
     found = faces.score.clamp(0, 1) * (side / FULL_SIZE).clamp(max=1)
-    if sharpness is not None and len(sharpness):
-        found = found * sharpness / (sharpness + sharpness.median()).clamp(min=1e-12)
+    if sharpness is not None:
+        found = found * (sharpness / SHARP).clamp(max=1)
     return found
-
-
-def sharpness(image: Tensor, faces: Faces) -> Tensor:
-    """(N,) how much of a face is fine detail: the variance of its Laplacian in its box, 64 pixels wide.
-
-    Args:
-        image: (B, H, W, 3) RGB in [0, 1].
-        faces: The faces in these images.
-    """
-    check_image(image, faces)
-    corner, side = faces.bbox[:, :2], (faces.bbox[:, 2:] - faces.bbox[:, :2]).amax(1).clamp(min=1)
-    scale = (SIDE / side)[:, None, None]
-    matrix = torch.cat([scale * torch.eye(2), scale * -corner[..., None]], 2)
-    grey = cut(image, faces.image_index, matrix, SIDE).mean(-1)
-    edges = 4 * grey[:, 1:-1, 1:-1] - grey[:, :-2, 1:-1] - grey[:, 2:, 1:-1] - grey[:, 1:-1, :-2] - grey[:, 1:-1, 2:]
-    return edges.flatten(1).var(1, correction=0) if len(edges) else torch.zeros(0)
 
 
 def fuse(

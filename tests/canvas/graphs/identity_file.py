@@ -19,7 +19,7 @@ compared = Node("LikenessCompareFaces", a=way["identities"], b=beside["identitie
 distances = Node("PreviewAny", "Distances", (300, 200), source=compared["distances"])
 kept = Node(
     "LikenessSaveIdentity",
-    "",
+    "Keep them",
     (320, 320),
     identities=way["identities"],
     filename_prefix="identities/way",
