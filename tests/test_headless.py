@@ -339,5 +339,5 @@ def test_a_canvas_file_that_we_cannot_run_says_why(session, changed, message):
 
 def test_nodes_are_listed_with_their_inputs(headless):
     lines = headless("nodes", None)[1].splitlines()
-    assert "LikenessCompareFaces: a, b" in lines
+    assert "LikenessCompareFaces: a, b, threshold" in lines
     assert json.loads(headless("nodes", None, "--json")[1])["LikenessCompareFaces"]["name"] == "LikenessCompareFaces"
