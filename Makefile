@@ -29,5 +29,5 @@ setup: $(VENV)/done
 
 $(VENV)/done: pyproject.toml requirements.txt constraints.txt
 	$(PYTHON) -m venv $(VENV)
-	$(VENV)/bin/pip install -q -c constraints.txt -r requirements.txt onnxruntime onnx jsonschema pytest ruff mypy scikit-image setuptools playwright
+	$(VENV)/bin/pip install -q -c constraints.txt -r requirements.txt onnxruntime onnx jsonschema pytest ruff mypy scikit-image matplotlib pyarrow setuptools playwright
 	touch $@

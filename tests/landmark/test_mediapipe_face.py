@@ -32,7 +32,7 @@ def test_the_mesh_is_comfyuis(network):
     crops = seeding.noise("crops", torch.Size([2, 3, 192, 192])).float() / 2 + 0.5
     points, presence = network.mesh(crops)
     assert agrees("points", points) < 1e-5
-    assert agrees("presence", presence) < 1e-4  # two numbers of 17, a deviation of 1 apart: rounding is 20 times as large
+    assert agrees("presence", presence) < 1e-4  # numbers of 17 that differ by 1: rounding counts
 
 
 def test_the_blendshapes_are_comfyuis(network):
