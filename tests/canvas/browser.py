@@ -12,6 +12,7 @@ from playwright.sync_api import Page, sync_playwright
 from .server import fetch
 
 CHROMIUM = Path("/usr/bin/chromium")
+DRIVER: list[Any] = []  # Playwright's, while a browser is open: a thread can have no second
 PATIENCE = 180  # seconds for a page to load; 3 on a machine that does nothing else
 QUIET = ("quic", "background-networking", "component-update", "sync", "gpu")
 OFFLINE = "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1"
@@ -100,12 +101,16 @@ class Canvas:
 
 @contextmanager
 def chromium(address: str) -> Iterator[Canvas]:
-    """A canvas in a browser of its own."""
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=[*FLAGS, *WEBGL])
-        try:
-            page = browser.new_page(viewport={"width": 1920, "height": 1080})
-            page.set_default_timeout(PATIENCE * 1000)
-            yield Canvas(page, address)
-        finally:
-            browser.close()
+    """A canvas in a browser of its own; one that is opened inside another's is closed first."""
+    first = not DRIVER
+    if first:
+        DRIVER.append(sync_playwright().start())
+    browser = DRIVER[0].chromium.launch(executable_path=CHROMIUM, args=[*FLAGS, *WEBGL])
+    try:
+        page = browser.new_page(viewport={"width": 1920, "height": 1080})
+        page.set_default_timeout(PATIENCE * 1000)
+        yield Canvas(page, address)
+    finally:
+        browser.close()
+        if first:
+            DRIVER.pop().stop()
