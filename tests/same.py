@@ -11,6 +11,7 @@ import av
 import numpy as np
 import pytest
 from PIL import Image
+from safetensors import safe_open
 
 NUMBER = re.compile(r"-?\d+\.\d+(?:e-?\d+)?")
 COMPONENTS = {5125: np.uint32, 5126: np.float32}
@@ -36,9 +37,21 @@ def same_value(mine: object, other: object) -> None:
 
 
 def same_file(mine: str, other: str) -> None:
-    """A report's text or rows: words are equal, numbers to 1e-4."""
+    """A report's text or rows: words are equal, numbers to 1e-4; so for tensors and what their file says of them."""
     assert Path(mine).suffix == Path(other).suffix
+    if Path(mine).suffix == ".safetensors":
+        (a, said_a), (b, said_b) = read_tensors(mine), read_tensors(other)
+        assert (a.keys(), said_a) == (b.keys(), said_b)
+        for name, array in a.items():
+            np.testing.assert_allclose(array, b[name], atol=1e-4, rtol=1e-4, err_msg=name)
+        return
     same_value(Path(mine).read_text(encoding="utf-8"), Path(other).read_text(encoding="utf-8"))
+
+
+def read_tensors(path: str) -> tuple[dict[str, np.ndarray], dict[str, str] | None]:
+    """Arrays by name, and the words beside them."""
+    with safe_open(path, "numpy") as file:
+        return {name: file.get_tensor(name) for name in file.keys()}, file.metadata()  # noqa: SIM118 - no mapping
 
 
 def same_image(mine: str | BytesIO, other: str | BytesIO) -> None:
