@@ -7,7 +7,7 @@ import pytest
 
 import seeded
 from canvas import save_workflow
-from canvas.server import read
+from canvas.server import fetch, read
 
 ROOT = Path(__file__).parents[2]
 WORKFLOWS = sorted((ROOT / "workflows").glob("*.json"))
@@ -43,19 +43,23 @@ def test_a_workflow_comes_back_from_the_canvas_with_the_same_values(page, path):
     assert again == {node["id"]: node.get("widgets_values_named") for node in saved["nodes"]}
 
 
+def test_every_workflow_is_a_template_with_its_picture(address):
+    assert sorted(fetch(address, "/workflow_templates")["ComfyUI-Likeness"]) == [path.stem for path in WORKFLOWS]
+    for path in WORKFLOWS:
+        picture = path.with_suffix(".jpg")
+        assert read(address, f"/api/workflow_templates/ComfyUI-Likeness/{picture.name}") == picture.read_bytes()
+
+
 def test_a_newcomer_opens_a_workflow_from_the_template_browser(page):
     page.open()
     page.page.evaluate("() => app.extensionManager.command.execute('Comfy.BrowseTemplates')")
     page.page.get_by_text("ComfyUI-Likeness", exact=True).click()
-    cards = page.page.locator("[data-testid^=template-workflow-]")
-    page.page.wait_for_function(
-        "count => document.querySelectorAll(`[data-testid^=template-workflow-] img`).length == count",
-        arg=len(WORKFLOWS),
-    )
+    card = page.page.locator("[data-testid^=template-workflow-]").first
+    card.locator("img").first.wait_for()
     page.screenshot(ROOT / "demo/canvas/templates.png")
-    assert {text.split()[-1] for text in cards.all_inner_texts()} == {path.stem for path in WORKFLOWS}
-    assert all(cards.locator("img").evaluate_all("images => images.map(image => image.naturalWidth)"))
-    cards.first.click()
+    assert card.inner_text().split()[-1] in {path.stem for path in WORKFLOWS}
+    assert card.locator("img").evaluate_all("images => images.every(image => image.naturalWidth)")
+    card.click()
     page.page.wait_for_function("app.graph.nodes.some(node => node.type.startsWith('Likeness'))")
     assert not page.unknown_nodes()
     assert not page.complaint()
