@@ -132,10 +132,10 @@ class FAN(nn.Module):
 
     def heatmaps(self, crops: Tensor) -> Tensor:
         """What the network gives, or its mean with what it gives for the mirrored crops."""
-        seen: Tensor = self(crops)
         if self.flip == "off":
-            return seen
-        return (seen + self(crops.flip(-1))[:, list(MIRRORED)].flip(-1)) / 2
+            return self.forward(crops)
+        seen, mirrored = self.forward(torch.cat([crops, crops.flip(-1)])).chunk(2)
+        return (seen + mirrored[:, list(MIRRORED)].flip(-1)) / 2
 
 
 class Bottleneck(nn.Module):
