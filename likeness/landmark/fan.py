@@ -5,8 +5,8 @@ Weights: 2DFAN4-11f355bf06, 3DFAN4-7835d9f11d and depth-2a464da4ea of face-align
 own terms are not stated, they were trained on research data).
 
 Four stacked hourglasses turn a crop into 68 heatmaps. The 2D network follows the outline that is seen, the 3D one the
-projection of the head's own points; with the depth network these have a third coordinate. Which of the two a file of
-heatmaps is no tensor shows: its id says it.
+projection of the head's own points; with the depth network these have a third coordinate. No tensor shows which of the
+two a file is: its id says it.
 """
 
 from __future__ import annotations

@@ -46,7 +46,7 @@ def test_each_column_of_its_rows_is_the_authors(proved, picture):
     with torch.inference_mode():
         rows = network(x[None])[0]
     apart = {name: golden.difference(kept, name, rows[:, columns]) for name, columns in GROUPS.items()}
-    assert max(apart.values()) < 1e-5, apart
+    assert max(apart.values()) < 1e-4, apart
 
 
 def test_its_boxes_and_angles_are_the_authors_and_pixel_centres_are_whole(proved, picture):
@@ -55,9 +55,9 @@ def test_its_boxes_and_angles_are_the_authors_and_pixel_centres_are_whole(proved
     with torch.inference_mode():
         pose = network.heads(picture, THRESHOLD, 128)
         rows = choose(network(letterbox(picture[0], 128)[0][None])[0], THRESHOLD)
-    assert golden.difference(kept, "boxes", pose.faces.bbox + 0.5) < 1e-5
-    assert golden.difference(kept, "scores", pose.faces.score) < 1e-5
-    assert golden.difference(kept, "angles", rows[:, 6:]) < 1e-5
+    assert golden.difference(kept, "boxes", pose.faces.bbox + 0.5) < 1e-4
+    assert golden.difference(kept, "scores", pose.faces.score) < 1e-4
+    assert golden.difference(kept, "angles", rows[:, 6:]) < 1e-4
     for got, angle in zip((pose.yaw, pose.pitch, pose.roll), house_angles(rows[:, 6:]), strict=True):
         assert torch.equal(got, angle)
     assert pose.faces.score.tolist() == sorted(pose.faces.score.tolist(), reverse=True)

@@ -34,7 +34,7 @@ def test_a_network_is_facenet_pytorchs(part):
     offset, *points = others
     theirs = [offset, *points, torch.stack([1 - score, score], 1)]
     for number, tensor in enumerate(theirs):
-        assert golden.difference(CHECKPOINT / "golden.json", f"{part}.{number}", tensor) < 1e-5
+        assert golden.difference(CHECKPOINT / "golden.json", f"{part}.{number}", tensor) < 1e-4
 
 
 @pytest.mark.parametrize("name", ["astronaut", "grace_hopper", "people", "obama", "obama2", "obama3", "biden"])

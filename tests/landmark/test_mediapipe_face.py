@@ -31,13 +31,13 @@ def agrees(name: str, got: torch.Tensor) -> float:
 def test_the_mesh_is_comfyuis(network):
     crops = seeding.noise("crops", torch.Size([2, 3, 192, 192])).float() / 2 + 0.5
     points, presence = network.mesh(crops)
-    assert agrees("points", points) < 1e-5
+    assert agrees("points", points) < 1e-4
     assert agrees("presence", presence) < 1e-4  # numbers of 17 that differ by 1: rounding counts
 
 
 def test_the_blendshapes_are_comfyuis(network):
     points = seeding.noise("points", torch.Size([2, 146, 2])).float() * 50
-    assert agrees("blendshapes", network.blendshapes(points)) < 1e-5
+    assert agrees("blendshapes", network.blendshapes(points)) < 1e-4
 
 
 def test_the_file_shows_its_sizes():

@@ -102,7 +102,7 @@ def test_a_network_is_the_authors(name):
     x = seeding.noise("pictures", torch.Size([1, 3, 97, 129])).float()
     with torch.inference_mode():
         logits = network(x, torch.tensor([[20.0, 12, 70, 91]]))
-    assert golden.difference(CHECKPOINT / f"{name}.json", "logits", logits) < 1e-5
+    assert golden.difference(CHECKPOINT / f"{name}.json", "logits", logits) < 1e-4
 
 
 @pytest.mark.parametrize("name", RELEASES)
