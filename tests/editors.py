@@ -1,7 +1,8 @@
-"""What stands in for the files that only users have: a checkpoint, an upscaler, a face restorer.
+"""What stands in for the files that only users have: a checkpoint, an upscaler, a face restorer, a classifier.
 
 Each is a picture editor of which everything is known: ``identity`` gives back what it is given, ``inverted`` its
-negative. The core nodes that would run the user's files are ``NAMES``; nothing else is replaced. Imports no likeness.
+negative; an empty latent becomes a shipped photo. The core nodes that would run the user's files are ``NAMES``; nothing
+else is replaced. Imports no likeness.
 """
 
 from __future__ import annotations
@@ -11,7 +12,10 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from torch import Tensor
+from numpy import asarray
+from PIL import Image
+from PIL.ImageOps import fit
+from torch import Tensor, arange, from_numpy, zeros
 from torch.nn.functional import interpolate
 
 EDITORS: dict[str, Callable[[Tensor], Tensor]] = {"identity": lambda image: image, "inverted": lambda image: 1 - image}
@@ -19,6 +23,7 @@ EDITORS: dict[str, Callable[[Tensor], Tensor]] = {"identity": lambda image: imag
 NAMES = {
     "CheckpointLoaderSimple": "Load Checkpoint",
     "CLIPTextEncode": "CLIP Text Encode (Prompt)",
+    "EmptyLatentImage": "Empty Latent Image",
     "VAEEncode": "VAE Encode",
     "RepeatLatentBatch": "Repeat Latent Batch",
     "ControlNetLoader": "Load ControlNet Model",
@@ -29,12 +34,15 @@ NAMES = {
     "ImageUpscaleWithModel": "Upscale Image (using Model)",
 }
 CHECKPOINT, UPSCALER, RESTORER = "your_checkpoint.safetensors", "your_upscaler.pth", "GFPGANv1.4.onnx"
+CLASSIFIER = "your_expressions.onnx"
 CONTROL = "control_sd15_landmarks.safetensors"
 FILES = {
     "checkpoints": CHECKPOINT,
     "upscale_models": UPSCALER,
     "controlnet": CONTROL,
 }  # by folder; empty, for the loaders to list
+STARTER = Path(__file__).parent.parent / "models_manifest/starter"
+PHOTOS = (STARTER / "photos/astronaut.png", STARTER / "photos/grace_hopper.jpg")
 LARGER = 2  # times, as the upscaler makes a picture
 
 
@@ -44,9 +52,14 @@ def write_models(base: Path, editor: str = "identity") -> None:
         path = base / "models" / folder / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.touch()
-    restorer = base / "models/facerestore_models" / RESTORER
-    restorer.parent.mkdir(parents=True, exist_ok=True)
-    restorer.write_bytes(graph({"identity": "Identity", "inverted": "Neg"}[editor]))
+    graphs = {
+        f"facerestore_models/{RESTORER}": graph({"identity": "Identity", "inverted": "Neg"}[editor]),
+        f"face_classifier/{CLASSIFIER}": classifier(),
+    }
+    for name, written in graphs.items():
+        path = base / "models" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(written)
 
 
 def fill_in(session: Any, editor: str = "identity") -> Any:
@@ -90,6 +103,11 @@ def nodes(io: ModuleType, editor: str = "identity") -> dict[str, type]:
     given = {
         "CheckpointLoaderSimple": ([loaded], (model, clip, vae), lambda ckpt_name: ("model", "clip", "vae")),
         "CLIPTextEncode": ([io.String.Input("text", multiline=True), clip.Input("clip")], (words,), lambda **_: ([],)),
+        "EmptyLatentImage": (
+            [whole("width", default=512), whole("height", default=512), whole("batch_size", default=1)],
+            (latent,),
+            lambda width, height, batch_size: (zeros(batch_size, 4, height // 8, width // 8),),
+        ),
         "VAEEncode": ([io.Image.Input("pixels"), vae.Input("vae")], (latent,), lambda pixels, vae: (pixels,)),
         "RepeatLatentBatch": (
             [latent.Input("samples"), times],
@@ -98,7 +116,7 @@ def nodes(io: ModuleType, editor: str = "identity") -> dict[str, type]:
         ),
         "ControlNetLoader": ([choice("control_net_name", options=[CONTROL])], (control,), lambda **_: ("control",)),
         "ControlNetApplyAdvanced": (controlled, (words, words), lambda positive, negative, **_: (positive, negative)),
-        "KSampler": (sampling, (latent,), lambda latent_image, **_: (edit(latent_image),)),
+        "KSampler": (sampling, (latent,), lambda latent_image, seed, **_: (edit(drawn(latent_image, seed)),)),
         "VAEDecode": ([latent.Input("samples"), vae.Input("vae")], (io.Image,), lambda samples, vae: (samples,)),
         "UpscaleModelLoader": ([choice("model_name", options=[UPSCALER])], (upscaler,), lambda model_name: ("model",)),
         "ImageUpscaleWithModel": (
@@ -108,6 +126,15 @@ def nodes(io: ModuleType, editor: str = "identity") -> dict[str, type]:
         ),
     }
     return {name: _node(io, name, *given[name]) for name in NAMES}
+
+
+def drawn(latent: Tensor, seed: int) -> Tensor:
+    """(B, H, W, 3) the pixels of a latent; an empty one's are the middle of a shipped photo, the seed says which."""
+    if latent.shape[-1] == 3:
+        return latent
+    with Image.open(PHOTOS[seed % len(PHOTOS)]) as photo:
+        pixels = fit(photo.convert("RGB"), (latent.shape[3] * 8, latent.shape[2] * 8), centering=(0.45, 0))
+    return (from_numpy(asarray(pixels).copy()).float() / 255).expand(len(latent), -1, -1, -1)
 
 
 def upscale(image: Tensor) -> Tensor:
@@ -129,7 +156,9 @@ def patch_core(core: dict[str, type], editor: str = "identity") -> None:
         ("VAEEncode", "encode"): lambda vae, pixels: ({"samples": pixels},),
         ("ControlNetLoader", "load_controlnet"): lambda control_net_name: ("control",),
         ("ControlNetApplyAdvanced", "apply_controlnet"): lambda positive, negative, **_: (positive, negative),
-        ("KSampler", "sample"): lambda latent_image, **_: ({"samples": edit(latent_image["samples"])},),
+        ("KSampler", "sample"): lambda latent_image, seed, **_: (
+            {"samples": edit(drawn(latent_image["samples"], seed))},
+        ),
         ("VAEDecode", "decode"): lambda vae, samples: (samples["samples"],),
     }
     for (node, function), stand_in in made.items():
@@ -170,6 +199,20 @@ def graph(operator: str, side: int | None = 512, numbers: tuple[str, ...] = ()) 
     node = _field(1, b"input") + _field(2, b"output") + _field(4, operator.encode())
     sockets = _field(11, _socket("input", picture)) + b"".join(_field(11, _socket(name, [1])) for name in numbers)
     made = _field(1, node) + _field(2, b"editor") + sockets + _field(12, _socket("output", picture))
+    return _field(1, 8) + _field(8, _field(2, 17)) + _field(7, made)
+
+
+def classifier(side: int = 64, classes: int = 6) -> bytes:
+    """An .onnx file from ``input`` (B, 3, side, side) to ``output`` (B, classes), which the mean colour decides."""
+    weight = arange(3 * classes).reshape(3, classes).float().cos() * 8
+    tensor = _field(1, 3) + _field(1, classes) + _field(2, 1) + _field(8, b"w") + _field(9, weight.numpy().tobytes())
+    steps = (("input", "GlobalAveragePool", "mean"), ("mean", "Flatten", "flat"), ("flat", "MatMul", "output"))
+    nodes = b""
+    for source, operator, result in steps:
+        inputs = _field(1, source.encode()) + (_field(1, b"w") if operator == "MatMul" else b"")
+        nodes += _field(1, inputs + _field(2, result.encode()) + _field(4, operator.encode()))
+    sockets = _field(11, _socket("input", [None, 3, side, side])) + _field(12, _socket("output", [None, classes]))
+    made = nodes + _field(2, b"classifier") + _field(5, tensor) + sockets
     return _field(1, 8) + _field(8, _field(2, 17)) + _field(7, made)
 
 

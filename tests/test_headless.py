@@ -341,3 +341,72 @@ def test_nodes_are_listed_with_their_inputs(headless):
     lines = headless("nodes", None)[1].splitlines()
     assert "LikenessCompareFaces: a, b, threshold" in lines
     assert json.loads(headless("nodes", None, "--json")[1])["LikenessCompareFaces"]["name"] == "LikenessCompareFaces"
+
+
+def test_a_node_runs_once_for_each_value_of_a_list(session):
+    experiment = {
+        "1": {
+            "class_type": "LikenessDesignExperiment",
+            "inputs": {"prompt": "{who}, {light}", "groups": "who: a, b", "factors": "light: soft, hard", "seeds": 2},
+        },
+        "2": {"class_type": "PreviewAny", "inputs": {"source": ["1", 0]}},
+        "3": {"class_type": "PreviewAny", "inputs": {"source": ["1", 3]}},
+    }
+    shown = session.run(titled(experiment))
+    assert sorted(shown["2"]["text"]) == sorted(["a, soft", "a, hard", "b, soft", "b, hard"] * 2)
+    assert shown["3"]["text"] == ["8"]
+
+
+def test_the_shorter_list_ends_with_its_last_value_and_a_node_of_lists_runs_once(session, monkeypatch):
+    given = iter([[1, 2, 3], [7, 8]])
+    calls = []
+
+    class Numbers(session.nodes["LikenessTableColumn"]):
+        @classmethod
+        def execute(cls, **_):
+            return SimpleNamespace(args=(next(given),), ui=None)
+
+    class Add(session.nodes["PreviewAny"]):
+        @classmethod
+        def define_schema(cls):
+            schema = super().define_schema()
+            other = type(schema.inputs[0])("other")
+            schema.inputs.append(other)
+            return schema
+
+        @classmethod
+        def execute(cls, source, other):
+            calls.append((source, other))
+            return SimpleNamespace(args=(source,), ui={"text": (f"{source}{other}",)})
+
+    class Together(Add):
+        @classmethod
+        def define_schema(cls):
+            schema = super().define_schema()
+            schema.is_input_list = True
+            return schema
+
+    table = {"class_type": "LikenessLoadTable", "inputs": {"file": "likeness_pairs.csv"}}
+    numbers = {"class_type": "LikenessTableColumn", "inputs": {"table": ["1", 0], "column": "score"}}
+    both = {"class_type": "PreviewAny", "inputs": {"source": ["2", 0], "other": ["3", 0]}}
+    monkeypatch.setitem(session.nodes, "LikenessTableColumn", Numbers)
+    for node, expected in ((Add, [(1, 7), (2, 8), (3, 8)]), (Together, [([1, 2, 3], [7, 8])])):
+        given = iter([[1, 2, 3], [7, 8]])
+        monkeypatch.setitem(session.nodes, "PreviewAny", node)
+        session.run(titled({"1": table, "2": numbers, "3": numbers, "4": both}))
+        assert calls == expected
+        calls.clear()
+
+
+def test_an_empty_list_says_where_it_came_from(session):
+    nothing = {
+        "1": {"class_type": "LikenessLoadTable", "inputs": {"file": "likeness_pairs.csv"}},
+        "2": {"class_type": "LikenessTableColumn", "inputs": {"table": ["1", 0], "column": "score"}},
+        "3": {"class_type": "PreviewAny", "inputs": {"source": ["2", 0]}},
+    }
+    column = session.nodes["LikenessTableColumn"]
+    session.nodes["LikenessTableColumn"] = type(
+        column.__name__, (column,), {"execute": lambda **_: SimpleNamespace(args=([],), ui=None)}
+    )
+    with pytest.raises(WorkflowError, match=r"Node 3 \(n3\)|expected a value for source, got an empty list"):
+        session.run(titled(nothing))

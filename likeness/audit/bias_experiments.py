@@ -214,7 +214,7 @@ def _gaps(found: Table) -> Table:
     """Per measure the groups with the least and the most, and how they compare; small groups are left out."""
     rows: list[tuple[Cell, ...]] = []
     for name in ("FMR", "FNMR", "d'"):
-        value, use = found[name], ~found["small"] & ~np.isnan(found[name])
+        value, use = found.numbers(name), ~found["small"] & ~np.isnan(found.numbers(name))
         inside = np.flatnonzero(use)
         inside = inside[inside > 0]  # not "all"
         if len(inside) < 2:

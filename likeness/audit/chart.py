@@ -114,6 +114,7 @@ def _range(values: list[float], scale: str) -> tuple[float, float]:
         first, last = math.floor(math.log10(low) + 1e-9), math.ceil(math.log10(max(positive)) - 1e-9)
         return 10.0 ** (first if first < last else last - 1), 10.0**last
     marks = ticks(EDGE, 1 - EDGE, scale)
-    high = min(max(finite), 1 - EDGE)
-    below, above = [mark for mark in marks if mark <= low], [mark for mark in marks if mark >= high]
-    return (below[-1] if below else EDGE), max(above[0] if above else 1 - EDGE, 0.5)
+    above = [mark for mark in marks if mark >= min(max(finite), 1 - EDGE)]
+    high = max(above[0] if above else 1 - EDGE, 0.5)
+    below = [mark for mark in marks if mark <= low and mark < high]
+    return (below[-1] if below else EDGE), high

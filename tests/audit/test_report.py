@@ -16,6 +16,7 @@ BLUE = np.array(pillow_figure.COLOURS[0])
 TABLE = Table.of(["group", "accuracy"], [("a|b", 0.123456), ("c", None)])
 BARS = Bars("Accuracy", (Bar("a|b", Estimate(0.5, 0.25, 0.75), "n = 4"), Bar("c", Estimate(math.nan))), "share", 0.4)
 CURVE = Curve("all", (0.001, 0.01, 0.1), (0.3, 0.2, 0.1), (0.25, 0.15, 0.05), (0.35, 0.25, 0.15))
+FLAT = Curves("all ones", (Curve("a", (1.0, 1.0), (1.0, 1.0)),), "FMR", "FNMR", "probit", "probit")
 DET = Curves("DET", (CURVE,), "FMR", "FNMR", "probit", "probit")
 REPORT = Report(
     "Slices", (Section("Accuracy", TABLE, BARS, ("c has no rows.",)), Section("DET", TABLE, DET)), ("Said.",)
@@ -103,7 +104,7 @@ def test_a_curve_of_normal_scores_is_straight_on_probit_axes(drawer):
 
 
 @pytest.mark.parametrize("drawer", drawers(), ids=lambda drawer: drawer.__name__.rsplit(".", 1)[1])
-@pytest.mark.parametrize("chart", [Bars("none", ()), Curves("none", (), "x", "y", "log"), BARS, DET])
+@pytest.mark.parametrize("chart", [Bars("none", ()), Curves("none", (), "x", "y", "log"), FLAT, BARS, DET])
 def test_whatever_there_is_can_be_drawn(drawer, chart):
     assert drawer.draw([chart], "title", 900).shape[1:] == (900, 3)
 
