@@ -66,8 +66,8 @@ class EmbedText(io.ComfyNode):
             node_id="LikenessEmbedText",
             display_name="Embed Text",
             category="likeness/match",
-            description="A vector per text, of the same space as the faces of the same network: for Find Identity, "
-            "Rank by Identity and Compare Faces.",
+            description="A vector per text, of the same space as the faces of the same network: for Find Identity "
+            "in a folder of photos, and for Rank by Identity.",
             search_aliases=["text embedding", "search photos by text", "clip text", "describe a face"],
             inputs=[
                 matcher_input(),

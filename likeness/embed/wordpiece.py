@@ -56,10 +56,11 @@ class WordPiece:
         found = self._tokenizer.encode(plain)
         if len(found.ids) > MOST:
             start = plain.rfind(" ", 0, found.offsets[MOST - 1][0]) + 1  # the word that has no room
+            fit = len(plain[:start].split())
             raise ValueError(
                 f"Expected a text of at most {MOST} tokens, which are words, pieces of long words and two for its "
-                f"beginning and end, got {len(found.ids)} in {shortened(plain)!r}: drop what begins with "
-                f"{shortened(plain[start:])!r}, or make two texts of it."
+                f"beginning and end, got {len(found.ids)} in {shortened(plain)!r}: its first {fit} words fit, "
+                f"drop the rest from {shortened(plain[start:])!r} on, or make two texts of it."
             )
         return torch.tensor(found.ids)
 

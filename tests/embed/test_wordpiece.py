@@ -38,10 +38,15 @@ def test_a_mark_in_a_text_is_no_mark(words):
 
 def test_a_text_of_sixty_five_tokens_is_read_and_a_longer_one_says_from_where_on_it_is_not(words):
     assert len(words.encode("old " * (MOST - 2))) == MOST
-    expected = r"at most 65 tokens, .*, got 67 in 'old old .* \.\.\.': drop what begins with 'hair smiling'"
+    expected = (
+        r"at most 65 tokens, .*, got 67 in 'old old .* \.\.\.': its first 63 words fit, drop the rest from 'hair s"
+    )
     with pytest.raises(ValueError, match=expected):
         words.encode("old " * (MOST - 2) + "hair smiling")
-    with pytest.raises(ValueError, match=r"got 66 in .*: drop what begins with 'cheekbones', or make two texts of it"):
+    with pytest.raises(
+        ValueError,
+        match=r"got 66 in .*: its first 62 words fit, drop the rest from 'cheekbones' on, or make two texts of it",
+    ):
         words.encode("old " * (MOST - 3) + "cheekbones")  # its second piece has no room, so the word has none
 
 
