@@ -73,7 +73,7 @@ class EmbedText(io.ComfyNode):
                 matcher_input(),
                 io.String.Input(
                     "texts",
-                    default="A young woman with long wavy hair, smiling.",
+                    default="This person is smiling and has long wavy hair.",
                     multiline=True,
                     tooltip="English, a text a line, each of at most 65 tokens.",
                 ),
@@ -165,7 +165,7 @@ class FindFacesByText(io.ComfyNode):
                 host.faces_input("Among whom to look; boxes are enough."),
                 io.String.Input(
                     "text",
-                    default="A young woman with long wavy hair, smiling.",
+                    default="This person is smiling and has long wavy hair.",
                     multiline=True,
                     tooltip="English, one text of at most 65 tokens.",
                 ),
