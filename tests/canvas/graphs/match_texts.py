@@ -56,10 +56,10 @@ about = note(
 
 GRAPH = Graph(
     Column((photo, about)),
-    Column((detector, loaded), top=100),
-    Column((faces, all_drawn, everybody), (folder, sentence)),
-    Column((matched, found, asked), (nearest,)),
-    Column((fits, order, answers), (photos,)),
+    Column((detector, loaded), (folder, sentence)),
+    Column((faces, all_drawn, everybody), (nearest, photos)),
+    Column((matched, found, asked)),
+    Column((fits, order, answers)),
     Column((best, tags, drawn, shown)),
     frames={
         "Faces": (photo, about, detector, loaded, faces, all_drawn, everybody),
