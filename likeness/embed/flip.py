@@ -109,8 +109,6 @@ class Vocabulary(nn.Module):
 
 
 class FLIP(nn.Module):
-    needs_faces = True
-
     def __init__(self, vision: dict[str, int], text: dict[str, int], size: int, vocabulary: int) -> None:
         super().__init__()
         self.size, self.side = size, vision["patch"] * round((vision["places"] - 1) ** 0.5)
