@@ -197,9 +197,7 @@ class FLIP(nn.Module):
             seen = self.look(some)
             judged = [self.itm_head(self.text_encoder(one.expand(len(seen), -1), seen)[:, 0]) for one in tokens]
             near = normalize(self.vision_proj(seen[:, 0]).float().cpu(), dim=-1) @ wanted.T
-            logits = (
-                torch.stack([one.float().cpu() for one in judged], 1) if judged else seen.new_zeros(len(seen), 0, 2)
-            )
+            logits = torch.cat([torch.zeros(len(seen), 0, 2), *(one[:, None].float().cpu() for one in judged)], 1)
             parts.append(torch.cat([near[..., None], logits], -1))
         found = torch.cat(parts)
         return Matches(faces, tuple(texts), found[..., 0], found[..., 1:])
