@@ -210,6 +210,25 @@ class Attributes(PerFace):
 
 
 @dataclass(frozen=True, eq=False)
+class Matches(PerFace):
+    """How well each of K texts fits each face."""
+
+    texts: tuple[str, ...]
+    similarity: Annotated[Tensor, "N K"]  # cosine of the two vectors, in [-1, 1]
+    logits: Annotated[Tensor, "N K 2"]  # of who looks at both: they do not belong together, they do
+
+    @property
+    def probability(self) -> Tensor:
+        """(N, K) that face and text belong together, in [0, 1]."""
+        return self.logits.softmax(-1)[..., 1]
+
+    @property
+    def score(self) -> Tensor:
+        """(N, K) by which texts and faces that were looked at together are ranked: logit and similarity added."""
+        return self.logits[..., 1] + self.similarity
+
+
+@dataclass(frozen=True, eq=False)
 class Embeddings(Value):
     """Identity vectors, one row per face."""
 

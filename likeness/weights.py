@@ -114,6 +114,19 @@ def join(parts: Mapping[str, StateDict]) -> dict[str, Tensor]:
     return joined
 
 
+def read_text(path: str) -> dict[str, Tensor]:
+    """A text file as a tensor ``text`` of its bytes, so that a vocabulary is joined like any other part.
+
+    Raises:
+        UnsupportedCheckpointError: It is no text.
+    """
+    with open(path, "rb") as file:
+        held = file.read()
+    if not held or b"\0" in held:
+        raise UnsupportedCheckpointError(f"Expected a text, got {'nothing' if not held else 'other bytes'} in {path}.")
+    return {"text": torch.frombuffer(bytearray(held), dtype=torch.uint8)}
+
+
 def count(state_dict: StateDict, prefix: str) -> int:
     """How many numbered children a module has: 3 if the keys are ``{prefix}.0.`` to ``{prefix}.2.``."""
     start = len(prefix) + 1

@@ -26,6 +26,7 @@ from . import (
     identity,
     landmark,
     masks,
+    match,
     panel,
     parse,
     privacy,
@@ -44,7 +45,7 @@ from . import (
 TASKS = (faces, tracks, masks, streams, detect, landmark, guidance, parse, embed, reenact, swap, head3d, render)
 TASKS += (adapt, analyze, audit, experiments, explain, expressions, reports)
 TASKS += (restore, videos, privacy, faceset, segs, warps)
-TASKS += (identity, gallery)
+TASKS += (identity, gallery, match)
 
 
 STARTER = Path(__file__).parents[1] / "models_manifest/starter"

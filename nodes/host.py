@@ -23,7 +23,7 @@ from ..likeness.manifest import read_models
 from ..likeness.sharpness import sharpness as measure
 from ..likeness.types import Faces as FaceRows
 from ..likeness.value import cat
-from ..likeness.weights import OnnxSystem, System, build, build_onnx, join
+from ..likeness.weights import OnnxSystem, System, build, build_onnx, join, read_text
 from . import convert, weights
 
 Faces = io.Custom("LIKENESS_FACES")
@@ -50,6 +50,7 @@ Gallery = io.Custom("LIKENESS_GALLERY")
 Table = io.Custom("LIKENESS_TABLE")
 Report = io.Custom("LIKENESS_REPORT")
 FaceRestorer = io.Custom("LIKENESS_RESTORER")
+TextMatcher = io.Custom("LIKENESS_TEXT_MATCHER")
 CHUNK = 16  # images
 Systems = tuple[System | OnnxSystem, ...]
 
@@ -266,11 +267,13 @@ def _make_onnx(path: str, systems: Systems, engine: str, device: str) -> nn.Modu
 
 
 def read_weights(path: str) -> dict[str, Tensor]:
-    """The tensors of a .safetensors file or a pickle, by name; a pickle's code never runs.
+    """The tensors of a .safetensors file or a pickle, by name; a pickle's code never runs. Of a text its bytes.
 
     Raises:
         ValueError: The file is damaged, or a pickle of more than tensors.
     """
+    if path.endswith(".txt"):
+        return read_text(path)
     try:
         return comfy.utils.load_torch_file(path, safe_load=True)
     except Exception as error:

@@ -7,12 +7,20 @@ from pathlib import Path
 
 import pytest
 
-from likeness import adapt, analyze, audit, detect, embed, head3d, landmark, parse, reenact, render, swap
+from likeness import adapt, analyze, audit, detect, embed, head3d, landmark, match, parse, reenact, render, swap
 from likeness.manifest import read_manifest, read_manifests
 
 ROOT = Path(__file__).parents[1]
 TASKS = {"detect": detect, "embed": embed, "landmark": landmark, "parse": parse, "reenact": reenact}
-TASKS |= {"analyze": analyze, "head3d": head3d, "render": render, "swap": swap, "adapt": adapt, "audit": audit}
+TASKS |= {
+    "analyze": analyze,
+    "head3d": head3d,
+    "render": render,
+    "swap": swap,
+    "adapt": adapt,
+    "audit": audit,
+    "match": match,
+}
 SYSTEMS = [(task, system.name) for task, module in TASKS.items() for system in module.SYSTEMS]
 SYSTEMS += [(task, name) for task, module in TASKS.items() for name in getattr(module, "METHODS", ())]
 SYSTEMS += [("swap", system.name) for system in swap.RESTORERS]
@@ -95,7 +103,8 @@ def test_what_is_heavy_is_imported_when_it_is_used():
     script = (
         "import asyncio, sys; from headless import standalone;"
         "asyncio.run(standalone.list_nodes(standalone.load_pack()));"
-        "print(*{'kornia', 'onnxruntime', 'transformers', 'diffusers', 'huggingface_hub'} & sys.modules.keys())"
+        "heavy = {'kornia', 'onnxruntime', 'transformers', 'tokenizers', 'diffusers', 'huggingface_hub'};"
+        "print(*heavy & sys.modules.keys())"
     )
     done = subprocess.run([sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=True)
     assert done.stdout.split() == []

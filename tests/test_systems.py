@@ -5,12 +5,12 @@ from pathlib import Path
 import pytest
 import torch
 
-from likeness import adapt, analyze, detect, embed, head3d, landmark, parse, reenact, swap
+from likeness import adapt, analyze, detect, embed, head3d, landmark, match, parse, reenact, swap
 from likeness.manifest import read_models
 from likeness.weights import System, UnsupportedCheckpointError, build, join
 from seeding import read_layout
 
-TASKS = (detect, embed, landmark, parse, analyze, head3d, reenact, swap, adapt)
+TASKS = (detect, embed, landmark, parse, analyze, head3d, reenact, swap, adapt, match)
 SYSTEMS = list(dict.fromkeys(system for task in TASKS for system in task.SYSTEMS))  # one may serve several tasks
 LAYOUTS = sorted(Path(__file__).with_name("checkpoints").glob("*/*.tsv"))
 

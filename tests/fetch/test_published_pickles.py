@@ -133,6 +133,17 @@ def fan_depth(network):
     return {"epoch": 40, "arch": "resnet", "state_dict": whole, "best": np.float64(1.5), "optimizer": trained(network)}
 
 
+def flip(network):
+    """With copies that follow the network, queues of what these gave, and the settings of the run as they were read."""
+    copies = {f"{name}_m.weight": torch.rand(4, 2) for name in ("visual_encoder", "text_encoder")}
+    copies |= {f"{name}_proj_m.bias": torch.rand(4) for name in ("vision", "text")}
+    queues = {f"{name}_queue": torch.rand(4, 6) for name in ("image", "text")}
+    queues |= {"idx_queue": torch.full((1, 6), -100), "ptr_queue": torch.zeros(1, dtype=torch.int64)}
+    settings = {"alpha": 0.4, "vit": "base", "pretrained": "", "intermediate_hidden_state": False}
+    held = {**network.state_dict(), **copies, **queues}
+    return {"model": held, "optimizer": trained(network), "config": settings, "epoch": 14}
+
+
 @pytest.mark.parametrize("zipped", [True, False], ids=["zip", "legacy"])
 @pytest.mark.parametrize(
     ("id", "file", "write"),
@@ -144,6 +155,7 @@ def fan_depth(network):
         ("faceptor/base", "faceptor_base.safetensors", faceptor),
         ("faceptor/full", "faceptor_full.safetensors", faceptor),
         ("fan/3d", "fan_depth.safetensors", fan_depth),
+        ("flip/base", "flip_base.safetensors", flip),
     ],
 )
 def test_the_network_alone_is_kept_under_its_own_names(tmp_path, id, file, write, zipped):
