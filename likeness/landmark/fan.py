@@ -95,6 +95,7 @@ class FAN(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """(N, 68, 64, 64) heatmaps of (N, 3, 256, 256) RGB in [0, 1]."""
         part = self.get_submodule
+        x = x.contiguous(memory_format=torch.channels_last)  # so every layer is; a tenth of the time
         x = avg_pool2d(self.conv2(self.bn1(self.conv1(x)).relu_()), 2)
         x = self.conv4(self.conv3(x))
         for number in range(self.stacks):
