@@ -74,7 +74,7 @@ class LoadIdentityAdapter(io.ComfyNode):
                 "instantid",
                 "pulid",
                 "consistent character",
-                *(system.name for system in adapt.SYSTEMS),
+                *dict.fromkeys(system.name for system in adapt.SYSTEMS),
             ],
             inputs=[
                 io.Combo.Input(

@@ -6,7 +6,7 @@ runs at every step. The host's sampler decides whom each row of a batch shows, w
 say in the prompt is a ``Speaker`` too, see ``words``.
 """
 
-from . import arc2face, facechain_fact
+from . import arc2face, arc2face_expression, facechain_fact
 from .person import Adapter, Person, Site, Tokens, check_layout
 from .words import ClipText, Phase, Speaker, TextEncoder, Words
 
@@ -24,4 +24,4 @@ __all__ = [
     "check_layout",
 ]
 
-SYSTEMS = (facechain_fact.SYSTEM, arc2face.SYSTEM)
+SYSTEMS = (facechain_fact.SYSTEM, arc2face.SYSTEM, arc2face_expression.SYSTEM)
