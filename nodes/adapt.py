@@ -36,7 +36,7 @@ class Adapter:
 
     def get_models(self) -> list[Any]:
         """All patchers; ComfyUI asks."""
-        parts = (self.encoder, self.inside, self.words, self.text)
+        parts = (self.encoder, self.inside, self.text, self.words)
         return [part.patcher for part in parts if part is not None]
 
     def encode(self, person: adapt.Person, *inputs: Any) -> adapt.Tokens:
