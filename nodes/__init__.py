@@ -30,6 +30,7 @@ from . import (
     panel,
     parse,
     privacy,
+    prompts,
     reenact,
     render,
     reports,
@@ -43,7 +44,7 @@ from . import (
 )
 
 TASKS = (faces, tracks, masks, streams, detect, landmark, guidance, parse, embed, reenact, swap, head3d, render)
-TASKS += (adapt, analyze, audit, experiments, explain, expressions, reports)
+TASKS += (adapt, prompts, analyze, audit, experiments, explain, expressions, reports)
 TASKS += (restore, videos, privacy, faceset, segs, warps)
 TASKS += (identity, gallery, match)
 

@@ -23,6 +23,7 @@ class House:
     sampling: Any  # its nodes.sampling
     types: Any  # its likeness.types
     models: dict[str, Any] = field(default_factory=dict)
+    tested: list[Case] = field(default_factory=list)  # the one case that a test is run on; see ``person``
 
     @classmethod
     def of(cls) -> House:
@@ -45,13 +46,14 @@ class House:
         return {key: (len(block.norm2.weight), block.attn2.to_k.in_features) for key, block in blocks}
 
     def person(self, seed: int, faces: int = 1) -> dict[str, Any]:
-        """Pictures of a made-up person, as inputs of Apply Identity Adapter."""
+        """Pictures of a made-up person, and what the tested adapter asks besides, as inputs of its node."""
         image = torch.stack([factories.photo(160, 160, seed + n) for n in range(faces)])
         index = torch.arange(faces)
         points = torch.tensor([[55.0, 65], [105, 65], [80, 90], [60, 115], [100, 115]]).expand(faces, 5, 2)
         box = torch.tensor([[30.0, 30, 130, 140]]).expand(faces, 4)
         found = self.types.Faces((160, 160), faces, torch.zeros_like(index), index, box, torch.ones(faces), points)
-        return {"image": image, "faces": found}
+        more = self.tested[0].more(self, seed) if self.tested else {}
+        return {"image": image, "faces": found, **more}
 
     def apply(self, model: Any, adapter: Any, weight=1.0, start=0.0, end=1.0, **inputs: Any) -> Any:
         """The MODEL that Apply Identity Adapter gives."""
@@ -68,6 +70,7 @@ class Case:
     name: str
     kind: str  # of the model it is for
     network: Callable[[House], Any]  # of the pack's classes, its weights seeded
+    more: Callable[[House, int], dict[str, Any]] = lambda house, seed: {}  # inputs that it needs besides pictures
 
 
 def fact(house: House) -> Any:
@@ -80,8 +83,24 @@ def fact(house: House) -> Any:
     return toys.fill(module.FaceChainFACT(blocks, resampler, encoder))
 
 
+def expression(house: House) -> Any:
+    """Arc2Face's expression adapter with the toys' widths."""
+    module = sys.modules[house.adapt.__name__ + ".arc2face_expression"]
+    by_key = house.sizes("sd15")
+    sizes = [by_key[key] for key in module.BLOCKS.values()]
+    projection = {"size": module.SIZE, "context": sizes[0][1], "tokens": 4, "hidden": None}
+    return toys.fill(module.ExpressionAdapter(dict(zip(module.NUMBERS, sizes, strict=True)), projection))
+
+
+def expression_of(house: House, seed: int) -> dict[str, Any]:
+    """A made-up expression."""
+    numbers = torch.randn(1, 55, generator=torch.Generator().manual_seed(seed))
+    return {"embeddings": house.types.Embeddings(None, "smirk_expression", numbers)}
+
+
 CASES = (
     Case("facechain_fact", "sd15", fact),
+    Case("arc2face_expression", "sd15", expression, expression_of),
     Case("cross_sd15", "sd15", lambda house: toys.fill(cross.make(house.adapt, "sd15", house.sizes("sd15")))),
     Case("cross_sdxl", "sdxl", lambda house: toys.fill(cross.make(house.adapt, "sdxl", house.sizes("sdxl")))),
 )
