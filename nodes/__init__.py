@@ -29,6 +29,7 @@ from . import (
     panel,
     parse,
     privacy,
+    prompts,
     reenact,
     render,
     reports,
@@ -42,7 +43,7 @@ from . import (
 )
 
 TASKS = (faces, tracks, masks, streams, detect, landmark, guidance, parse, embed, reenact, swap, head3d, render)
-TASKS += (adapt, analyze, audit, experiments, explain, expressions, reports)
+TASKS += (adapt, prompts, analyze, audit, experiments, explain, expressions, reports)
 TASKS += (restore, videos, privacy, faceset, segs, warps)
 TASKS += (identity, gallery)
 

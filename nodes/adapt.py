@@ -1,6 +1,7 @@
 """Identity adapter nodes: a person in what ComfyUI's sampler makes."""
 
 import weakref
+from functools import partial
 from typing import Any
 
 import torch
@@ -9,8 +10,9 @@ from torch import Tensor, nn
 
 from ..likeness import adapt
 from ..likeness.geometry import check_image
+from ..likeness.types import ParsingMap, same_faces
 from ..likeness.weights import build
-from . import convert, host
+from . import convert, host, texts
 
 FOLDER = host.model_folder("face_adapter")
 PUBLISHED = "as published"
@@ -18,19 +20,24 @@ REMEMBERED = 4  # persons by their inputs, so that turning a widget reads no pic
 
 
 class Adapter:
-    """An identity adapter whose two halves ComfyUI manages: what reads a person, and what works in the sampler."""
+    """An identity adapter whose parts ComfyUI manages: what reads a person, what works in the sampler, what speaks."""
 
     def __init__(self, network: nn.Module) -> None:
         encoder, self.blocks = network.split()
         self.network = network
-        self.encoder = host.Model(host.movable(encoder))
-        self.inside = host.Model(host.movable(nn.ModuleList(self.blocks.values())))
-        self.patcher, self.engine = self.encoder.patcher, self.encoder.engine
+        speaks = isinstance(network, adapt.Speaker)
+        brought = network.text_encoder() if speaks else None
+        self.text = None if brought is None else texts.make(brought)  # None: it takes the model's
+        self.encoder = None if encoder is None else host.Model(host.movable(encoder))
+        self.inside = host.Model(host.movable(nn.ModuleList(self.blocks.values()))) if self.blocks else None
+        self.words = host.Model(host.movable(network.words())) if speaks else None
+        self.patcher, *_ = self.get_models()
         self._known: list[tuple[list[Any], adapt.Tokens]] = []
 
     def get_models(self) -> list[Any]:
-        """Both patchers; ComfyUI asks."""
-        return [self.encoder.patcher, self.inside.patcher]
+        """All patchers; ComfyUI asks."""
+        parts = (self.encoder, self.inside, self.words, self.text)
+        return [part.patcher for part in parts if part is not None]
 
     def encode(self, person: adapt.Person, *inputs: Any) -> adapt.Tokens:
         """What the blocks are told of a person, remembered as long as the inputs live that he was made of."""
@@ -77,7 +84,11 @@ class LoadIdentityAdapter(io.ComfyNode):
                 ),
             ],
             hidden=[io.Hidden.unique_id],
-            outputs=[host.IdentityAdapter.Output("adapter", tooltip="The network, for Apply Identity Adapter.")],
+            outputs=[
+                host.IdentityAdapter.Output(
+                    "adapter", tooltip="The network, for Apply Identity Adapter and Identity Prompt."
+                )
+            ],
         )
 
     @classmethod
@@ -88,7 +99,7 @@ class LoadIdentityAdapter(io.ComfyNode):
     @classmethod
     def execute(cls, model) -> io.NodeOutput:
         tensors = host.read_choice(FOLDER, model, adapt.SYSTEMS)
-        adapt.check_layout(tensors, adapt.SYSTEMS)
+        adapt.check_layout(tensors, adapt.SYSTEMS, model)
         loaded = Adapter(build(tensors, adapt.SYSTEMS))
         host.show(cls, f"{loaded.network.title} for {loaded.network.base}")
         return io.NodeOutput(loaded)
@@ -155,6 +166,7 @@ class ApplyIdentityAdapter(io.ComfyNode):
                     advanced=True,
                     tooltip="Whom the negative prompt's half sees: the same person, or nobody, which pushes likeness.",
                 ),
+                *look_inputs(),
             ],
             outputs=[io.Model.Output("model", tooltip="The model that shows the person, for a sampler.")],
         )
@@ -173,10 +185,14 @@ class ApplyIdentityAdapter(io.ComfyNode):
         embeddings=None,
         mask=None,
         negative=PUBLISHED,
+        parsing=None,
+        clip_vision=None,
     ) -> io.NodeOutput:
         sampling = inside_sampler()
+        check_blocks(adapter)
         sampling.check_model(model, adapter.network, adapter.blocks)
-        tokens = adapter.encode(read_person(image, faces, head_mask, embeddings), image, faces, head_mask, embeddings)
+        given = image, faces, head_mask, embeddings, parsing, clip_vision
+        tokens = adapter.encode(read_person(*given), *given)
         negative = adapter.network.negative if negative == PUBLISHED else negative
         who = sampling.Applied(
             adapter.network,
@@ -204,14 +220,51 @@ def inside_sampler() -> Any:
     return sampling
 
 
-def read_person(image: Tensor | None, faces: Any, head_mask: Tensor | None, embeddings: Any) -> adapt.Person:
+def check_blocks(adapter: Adapter) -> None:
+    """Raise ValueError unless the adapter works inside the model."""
+    if not adapter.blocks:
+        raise ValueError(
+            f"Expected an adapter that works inside the model, got {adapter.network.title}, which works in the prompt: "
+            "connect it to Identity Prompt."
+        )
+
+
+def look_inputs() -> list[Any]:
+    """The sockets of what some adapters look at besides; ``read_person`` reads them."""
+    return [
+        host.FaceParsing.Input(
+            "parsing",
+            optional=True,
+            tooltip="The parts of these faces, for adapters that look at each. From Parse Faces.",
+        ),
+        io.ClipVision.Input(
+            "clip_vision", optional=True, tooltip="For adapters that look through CLIP. From Load CLIP Vision."
+        ),
+    ]
+
+
+def read_person(
+    image: Tensor | None,
+    faces: Any = None,
+    head_mask: Tensor | None = None,
+    embeddings: Any = None,
+    parsing: ParsingMap | None = None,
+    clip_vision: Any = None,
+) -> adapt.Person:
     """A person from what the sockets give."""
+    look = None if clip_vision is None else partial(look_through, clip_vision)
     if image is None:
-        return adapt.Person(embeddings=embeddings)
+        return adapt.Person(embeddings=embeddings, parsing=parsing, look=look)
     found = None if faces is None else convert.to_faces(faces, image)
     if found is not None:
         check_image(image, found)
-    return adapt.Person(convert.rgb(image), found, read_head(head_mask, image), embeddings)
+        found = found if parsing is None else same_faces(found, parsing)
+    return adapt.Person(convert.rgb(image), found, read_head(head_mask, image), embeddings, parsing, look)
+
+
+def look_through(clip_vision: Any, image: Tensor) -> Tensor:
+    """(B, T, D) CLIP vision's hidden states before the last, of (B, H, W, 3) images cut square in their middle."""
+    return clip_vision.encode_image(image, crop=True)["penultimate_hidden_states"]
 
 
 def read_head(mask: Tensor | None, image: Tensor) -> Tensor | None:

@@ -2,12 +2,26 @@
 
 A system here is a network with the published names that says how it is used; see ``person.Adapter``. ``split`` parts it
 into an encoder, which runs once and turns a ``Person`` into ``Tokens``, and one module per block of the denoiser, which
-runs at every step. The host's sampler decides whom each row of a batch shows, when, where and how much.
+runs at every step. The host's sampler decides whom each row of a batch shows, when, where and how much. One that has a
+say in the prompt is a ``Speaker`` too, see ``words``.
 """
 
-from . import consistentid, facechain_fact
+from . import arc2face, consistentid, facechain_fact
 from .person import Adapter, Person, Site, Tokens, check_layout
+from .words import ClipText, Phase, Speaker, TextEncoder, Words
 
-__all__ = ["SYSTEMS", "Adapter", "Person", "Site", "Tokens", "check_layout"]
+__all__ = [
+    "SYSTEMS",
+    "Adapter",
+    "ClipText",
+    "Person",
+    "Phase",
+    "Site",
+    "Speaker",
+    "TextEncoder",
+    "Tokens",
+    "Words",
+    "check_layout",
+]
 
-SYSTEMS = (facechain_fact.SYSTEM, consistentid.SYSTEM)
+SYSTEMS = (facechain_fact.SYSTEM, arc2face.SYSTEM, consistentid.SYSTEM)

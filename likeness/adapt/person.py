@@ -53,26 +53,35 @@ class Person:
             )
         return self.image, self.faces
 
-    def vectors(self, adapter: str, space: str) -> Tensor:
-        """(N, D) the identity vectors as their network gave them, of which there is at least one.
+    def vectors(self, adapter: str, space: str, weights: str = "") -> Tensor:
+        """(N, D) the vectors of ``identities``, as their network gave them."""
+        return self.identities(adapter, space, weights).embedding
+
+    def identities(self, adapter: str, space: str, weights: str = "") -> Embeddings:
+        """The identity vectors, of which there is at least one.
 
         Args:
             adapter: Who asks, for the message.
             space: How the name of the space begins that the adapter was trained on.
+            weights: The id of the published weights that it was trained on; vectors that say that they are of other
+                published ones are refused. "" takes all of the space.
 
         Raises:
-            ValueError: They were not given, are of another space, or there are none.
+            ValueError: They were not given, are of another space or other weights, or there are none.
         """
+        wanted = weights or space
         if self.embeddings is None:
-            raise ValueError(f"Expected an identity by {space}, got none: {adapter} needs the output of Embed Faces.")
-        if not self.embeddings.space.startswith(space):
+            raise ValueError(f"Expected an identity by {wanted}, got none: {adapter} needs the output of Embed Faces.")
+        known, licence, _ = self.embeddings.weights.partition("; licence: ")
+        other = bool(weights and licence) and known != weights
+        if other or not self.embeddings.space.startswith(space):
             raise ValueError(
-                f"Expected an identity by {space}, which {adapter} was trained on, got {self.embeddings.space}: choose "
-                "that model in Load Face Embedder."
+                f"Expected an identity by {wanted}, which {adapter} was trained on, got "
+                f"{known if other else self.embeddings.space}: choose that model in Load Face Embedder."
             )
         if not len(self.embeddings):
             raise NoFaceError("Expected the identity of a face, got none: check what was detected.")
-        return self.embeddings.embedding
+        return self.embeddings
 
 
 @dataclass(frozen=True, eq=False)
@@ -116,12 +125,16 @@ class Adapter(Protocol):
 
     title: str  # for people: "FaceChain-FACT"
     base: str  # for people, what it was trained on: "Stable Diffusion 1.5"
-    hook: str  # "middle" or "attn2": where its blocks work, see ``Site``
+    hook: str  # "middle" or "attn2": where its blocks work, see ``Site``; "" where it has none
     negative: str  # "person" or "nobody": whom the negative prompt's rows were told of where it was published
     parts: Mapping[str, str]  # its sub-networks: how the names of their tensors begin, and what they are
+    # Optional, ``like``: what else has the same tensors, in words; a file of one's own is then believed by its name.
 
-    def split(self) -> tuple[Encoder, dict[Key, Block]]:
-        """The module that runs once, and those that run in the denoiser, by the block they belong to."""
+    def split(self) -> tuple[Encoder | None, Mapping[Key, Block]]:
+        """The module that runs once, and those that run in the denoiser, by the block they belong to.
+
+        One that works in the prompt alone has neither; see ``words.Speaker``.
+        """
         ...
 
 
@@ -155,11 +168,17 @@ def attention(q: Tensor, k: Tensor, v: Tensor, heads: int) -> Tensor:
     return out.transpose(1, 2).flatten(2)
 
 
-def check_layout(state_dict: StateDict, systems: Iterable[System]) -> None:
+def check_layout(state_dict: StateDict, systems: Iterable[System], name: str = "") -> None:
     """Say what a file is that no adapter can be built of, where that is known.
 
+    Args:
+        state_dict: Its tensors.
+        systems: The candidates.
+        name: How the file, or the published weights, are called.
+
     Raises:
-        UnsupportedCheckpointError: It is a LoRA, or an adapter that lacks one of its sub-networks.
+        UnsupportedCheckpointError: It is a LoRA, an adapter that lacks one of its sub-networks, or by its tensors no
+            adapter for certain and by its name none either.
     """
     if state_dict and all("lora" in name or name.endswith(".alpha") for name in state_dict):
         raise UnsupportedCheckpointError(
@@ -174,4 +193,9 @@ def check_layout(state_dict: StateDict, systems: Iterable[System]) -> None:
                 raise UnsupportedCheckpointError(
                     f"Expected all of {network.title}, got a file without {' and without '.join(lacking)}: "
                     f"choose it by its name ({system.name}/...), which joins all its files."
+                )
+            if (like := getattr(network, "like", "")) and system.name not in name.lower():
+                raise UnsupportedCheckpointError(
+                    f"Expected {network.title}, which has the same tensors as {like}, got {name or 'a file'}, which "
+                    f"may be either: choose {system.name}/..., or put {system.name} into the name of your file."
                 )
