@@ -26,7 +26,11 @@ from likeness.weights import join
 
 CACHE = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "likeness-tests/seeded"
 WORKFLOWS = sorted((Path(__file__).parents[1] / "workflows").glob("*.json"))
-CHECKPOINTS = {"adapt_fact": "majicmixRealistic_v6.safetensors"}  # that need ComfyUI's sampler
+# That need ComfyUI's sampler, and the checkpoint that each names.
+CHECKPOINTS = {
+    "adapt_fact": "majicmixRealistic_v6.safetensors",
+    "adapt_consistentid": "v1-5-pruned-emaonly-fp16.safetensors",
+}
 ON_STANDINS = [path for path in WORKFLOWS if path.stem not in CHECKPOINTS]
 SMALL = {"EmptyLatentImage": {"width": 64, "height": 64}, "KSampler": {"steps": 2}}  # what tests run of those
 # What writes the file of ids that no layout describes.

@@ -7,19 +7,21 @@ say in the prompt is a ``Speaker`` too, see ``words``.
 """
 
 from . import arc2face, consistentid, facechain_fact
-from .person import Adapter, Person, Site, Tokens, check_layout
-from .words import ClipText, Phase, Speaker, TextEncoder, Words
+from .person import Adapter, Person, Site, Tokens, Tuned, check_layout
+from .words import ClipText, Contrary, Phase, Speaker, TextEncoder, Words
 
 __all__ = [
     "SYSTEMS",
     "Adapter",
     "ClipText",
+    "Contrary",
     "Person",
     "Phase",
     "Site",
     "Speaker",
     "TextEncoder",
     "Tokens",
+    "Tuned",
     "Words",
     "check_layout",
 ]

@@ -67,7 +67,8 @@ class ImageBranch(nn.Module):
         self.to_k_ip, self.to_v_ip = to_k, to_v
 
     def forward(self, site: Site, tokens: Tensor, weight: float) -> Tensor:
-        return site.text + weight * site.attention(site.q, self.to_k_ip(tokens), self.to_v_ip(tokens))
+        queries: Any = site.q  # at this hook there always are some
+        return site.text + weight * site.attention(queries, self.to_k_ip(tokens), self.to_v_ip(tokens))
 
 
 class FaceReader(nn.Module):
@@ -79,7 +80,7 @@ class FaceReader(nn.Module):
 
     def encode(self, person: Person) -> Tokens:
         """Four tokens of the person's one face."""
-        identity = read_identity(person, self.projector.proj[0].in_features)
+        identity = read_identity(person, self.projector.identity)
         image, _ = picture(person, TITLE)
         size = self.projector.perceiver_resampler.proj_in.in_features
         looks = look(person, image, size, TITLE), no_picture(person, size, TITLE)
@@ -112,9 +113,9 @@ class ConsistentID(nn.Module):
         self.adapter_modules = nn.ModuleList(Processor(*sizes) for sizes in processors)
 
     def split(self) -> tuple[FaceReader, dict[Key, ImageBranch]]:
-        crossed = zip(unet.blocks(self.model).values(), self.adapter_modules[1::2], strict=True)
-        blocks = {key: ImageBranch(held.to_k_ip, held.to_v_ip) for key, held in crossed}
-        return FaceReader(self.get_submodule(self.projector)), blocks
+        crossed: Any = zip(unet.blocks(self.model).values(), self.adapter_modules[1::2], strict=True)
+        projector: Any = self.get_submodule(self.projector)
+        return FaceReader(projector), {key: ImageBranch(held.to_k_ip, held.to_v_ip) for key, held in crossed}
 
     def words(self) -> FacialWords:
         return FacialWords(self.FacialEncoder, self.model)

@@ -36,7 +36,7 @@ class Projector(nn.Module):
 
     def __init__(self, identity: int, hidden: int, size: int, tokens: int, perceiver: dict[str, int], shortcut: bool):
         super().__init__()
-        self.tokens, self.shortcut = tokens, shortcut
+        self.identity, self.tokens, self.shortcut = identity, tokens, shortcut
         self.proj = nn.Sequential(nn.Linear(identity, hidden), nn.GELU(), nn.Linear(hidden, size * tokens))
         self.norm = nn.LayerNorm(size)
         self.perceiver_resampler = FacePerceiver(size=size, **perceiver)

@@ -60,8 +60,8 @@ def cut_out(person: Person, adapter: str) -> dict[str, Tensor]:
                 found[part] = image * mask[..., None]
     if not found:
         raise ValueError(
-            f"Expected a parsing with skin, eyes, ears, nose or lips, got {', '.join(person.parsing.classes)}, of which "
-            f"none of these is seen: for {adapter} choose a parser of faces, such as rtnet with 14 classes."
+            f"Expected a parsing with skin, eyes, ears, nose or lips, of which one at least is seen, got one of "
+            f"{', '.join(person.parsing.classes)}: for {adapter} choose a parser of faces, such as RTNet's 14 classes."
         )
     return found
 

@@ -97,7 +97,7 @@ class FacialWords(nn.Module):
 
 
 def read(lines: Lines) -> list[tuple[int, int]]:
-    """Where each token of a text is, and which it is; -1 is a vector. Starts, ends and what fills a line up are none."""
+    """Where each token of a text is, and which it is (-1: a vector), without starts, ends and what fills a line up."""
     found, before = [], 0
     for line in lines["l"]:
         known = [-1 if isinstance(token, Tensor) else int(token) for token, *_ in line]

@@ -9,6 +9,7 @@ from typing import Any
 
 import torch
 
+import editors
 import factories
 from host.adapt import cross, toys
 
@@ -51,7 +52,32 @@ class House:
         points = torch.tensor([[55.0, 65], [105, 65], [80, 90], [60, 115], [100, 115]]).expand(faces, 5, 2)
         box = torch.tensor([[30.0, 30, 130, 140]]).expand(faces, 4)
         found = self.types.Faces((160, 160), faces, torch.zeros_like(index), index, box, torch.ones(faces), points)
-        return {"image": image, "faces": found}
+        vectors = torch.randn(faces, 512, generator=torch.Generator().manual_seed(seed))
+        return {
+            "image": image,
+            "faces": found,
+            "embeddings": self.types.Embeddings(found, "arcface-1", vectors),
+            "parsing": self.parsing(found),
+            "clip_vision": self.vision(),
+        }
+
+    def parsing(self, faces: Any) -> Any:
+        """The parts of made-up faces: skin, an eye, a nose and an upper lip."""
+        labels = torch.zeros(len(faces), 64, 64, dtype=torch.uint8)
+        for label, (top, left, height, width) in enumerate(
+            ((8, 8, 48, 48), (20, 16, 6, 10), (30, 28, 10, 8), (44, 24, 4, 16)), 1
+        ):
+            labels[:, top : top + height, left : left + width] = label
+        matrix = torch.tensor([[[0.4, 0, 0], [0, 0.4, 0]]]).expand(len(faces), 2, 3)
+        alignment = self.types.Alignment(faces, matrix, "", 64)
+        classes = ("background", "skin", "left_eye", "nose", "upper_lip")
+        return self.types.ParsingMap(faces, alignment, classes, labels)
+
+    def vision(self) -> Any:
+        """A CLIP_VISION of core's own class, small."""
+        if "vision" not in self.models:
+            self.models["vision"] = editors.vision(editors.LOOK)
+        return self.models["vision"]
 
     def apply(self, model: Any, adapter: Any, weight=1.0, start=0.0, end=1.0, **inputs: Any) -> Any:
         """The MODEL that Apply Identity Adapter gives."""
@@ -80,8 +106,26 @@ def fact(house: House) -> Any:
     return toys.fill(module.FaceChainFACT(blocks, resampler, encoder))
 
 
+def consistentid(house: House, kind: str) -> Any:
+    """ConsistentID with the toys' widths."""
+    module = sys.modules[house.adapt.__name__ + ".consistentid"]
+    sizes, context = house.sizes(kind), toys.CONTEXT[kind]
+    keys = sys.modules[house.adapt.__name__ + ".unet"].blocks(kind).values()
+    processors = [(sizes[key][0], 4, width) for key in keys for width in (None, context)]
+    seen = {"given": editors.LOOK, "heads": 1, "hidden": 64, "depth": 2}
+    projector = {"identity": 512, "hidden": 64, "size": context, "tokens": 4, "perceiver": seen}
+    parts = {**seen, "size": 32, "out": context, "queries": 1}
+    network = toys.fill(module.ConsistentID(kind, projector, module.PROJECTORS[0], parts, processors))
+    random = torch.Generator().manual_seed(1)
+    for held in network.buffers():  # its LoRA
+        held.copy_(torch.randn(held.shape, generator=random) * (0.5 / held.shape[1]) ** 0.5)
+    return network
+
+
 CASES = (
     Case("facechain_fact", "sd15", fact),
+    Case("consistentid_sd15", "sd15", lambda house: consistentid(house, "sd15")),
+    Case("consistentid_sdxl", "sdxl", lambda house: consistentid(house, "sdxl")),
     Case("cross_sd15", "sd15", lambda house: toys.fill(cross.make(house.adapt, "sd15", house.sizes("sd15")))),
     Case("cross_sdxl", "sdxl", lambda house: toys.fill(cross.make(house.adapt, "sdxl", house.sizes("sdxl")))),
 )
