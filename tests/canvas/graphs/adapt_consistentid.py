@@ -73,13 +73,14 @@ about = note(
 GRAPH = Graph(
     Column(photo, about),
     Column((detector, parser), (embedder, vision, adapter)),
-    Column((faces, parts, identity), text),
-    Column(words, checkpoint),
-    Column(others, latent),
-    Column(shown),
+    Column((faces, parts, identity)),
+    Column(words, text),
+    Column(others, checkpoint),
+    Column(shown, latent),
     Column((sampler, decoded), saved),
     frames={
         "The person": (photo, detector, parser, embedder, vision, adapter, faces, parts, identity),
+        "What the picture shows": (words, text, others, checkpoint, shown, latent),
         "The new picture": (sampler, decoded, saved),
     },
     pictures=(),
