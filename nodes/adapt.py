@@ -36,7 +36,7 @@ class Adapter:
 
     def get_models(self) -> list[Any]:
         """All patchers; ComfyUI asks."""
-        parts = (self.encoder, self.inside, self.words, self.text)
+        parts = (self.encoder, self.inside, self.text, self.words)
         return [part.patcher for part in parts if part is not None]
 
     def encode(self, person: adapt.Person, *inputs: Any) -> adapt.Tokens:
@@ -74,7 +74,7 @@ class LoadIdentityAdapter(io.ComfyNode):
                 "instantid",
                 "pulid",
                 "consistent character",
-                *(system.name for system in adapt.SYSTEMS),
+                *dict.fromkeys(system.name for system in adapt.SYSTEMS),
             ],
             inputs=[
                 io.Combo.Input(

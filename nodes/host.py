@@ -1,9 +1,10 @@
 """All that this pack asks of ComfyUI: model files, device memory, progress, socket types."""
 
 import pickle
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import comfy.model_management
 import comfy.model_patcher
@@ -51,6 +52,7 @@ Table = io.Custom("LIKENESS_TABLE")
 Report = io.Custom("LIKENESS_REPORT")
 FaceRestorer = io.Custom("LIKENESS_RESTORER")
 CHUNK = 16  # images
+COMFYUIS = ("diffusion_models", "controlnet", "loras")  # folders of ComfyUI's own loaders
 Systems = tuple[System | OnnxSystem, ...]
 
 
@@ -242,7 +244,16 @@ def read_choice(folder: str, choice: str, systems: Systems) -> dict[str, Tensor]
         weights.bring(published)
     paths = find_model(folder, choice, systems)
     parts = [file.part for file in published.files] if published else [""]
-    return join(dict(zip(parts, map(read_weights, paths), strict=True)))
+    return join(dict(zip(parts, (dict(named(read_weights(path))) for path in paths), strict=True)))
+
+
+def named(tensors: Mapping[str, Any], above: str = "") -> Iterator[tuple[str, Tensor]]:
+    """Tensors by name; in pickles of adapters they lie in groups."""
+    for name, held in tensors.items():
+        if isinstance(held, Mapping):
+            yield from named(held, f"{above}{name}.")
+        else:
+            yield above + name, held
 
 
 def movable(network: nn.Module) -> nn.Module:
@@ -285,4 +296,6 @@ def read_weights(path: str) -> dict[str, Tensor]:
 
 
 def published_models(systems: Systems) -> dict[str, Published]:
-    return {model.id: model for system in systems for model in read_models(system.name)}
+    """The published weights of systems by id, without those that ComfyUI's own loaders take."""
+    found = (model for system in systems for model in read_models(system.name))
+    return {model.id: model for model in found if model.folder not in COMFYUIS}

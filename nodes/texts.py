@@ -3,6 +3,7 @@
 from typing import Any
 
 import folder_paths
+import torch
 
 from ..likeness.adapt import ClipText, Phase
 from ..likeness.adapt.words import Lines
@@ -42,10 +43,11 @@ def make(given: ClipText) -> Text:
         "num_attention_heads": given.heads,
         "intermediate_size": given.hidden,
     }
+    tensors = {"text_projection.weight": torch.eye(given.width), **given.tensors}  # core's has one, SD 1.5 reads none
     folders = folder_paths.get_folder_paths("embeddings")
     return Text(
         comfy.sd.load_text_encoder_state_dicts(
-            [dict(given.tensors)], folders, comfy.sd.CLIPType.STABLE_DIFFUSION, {"model_config": sizes}
+            [tensors], folders, comfy.sd.CLIPType.STABLE_DIFFUSION, {"model_config": sizes}
         )
     )
 

@@ -8,15 +8,10 @@ from PIL import Image
 
 import golden
 import seeded
-import seeding
 from headless import PACK, workflow
+from host.adapt.conftest import CONTEXT, WIDTH, noise
 
 FOLDER = PACK / "tests/checkpoints/facechain_fact"
-CONTEXT, WIDTH, HEADS = 768, 320, 8
-
-
-def noise(name, *shape):
-    return seeding.noise(name, torch.Size(shape)).float()
 
 
 @pytest.fixture(scope="module")
@@ -28,23 +23,6 @@ def network(house):
         part: golden.state_dict(FOLDER / f"{stem}.small.tsv", FOLDER / "golden.json") for part, stem in parts.items()
     }
     return weights.build(weights.join(files), house.adapt.SYSTEMS)
-
-
-@pytest.fixture(scope="module")
-def core_block(session):
-    """Core's block with the recorded cross-attention, whose self-attention and feed-forward give nothing."""
-    from comfy.ldm.modules.attention import BasicTransformerBlock
-
-    block = BasicTransformerBlock(WIDTH, HEADS, WIDTH // HEADS, context_dim=CONTEXT)
-    for held in block.parameters():
-        held.data = torch.zeros(held.shape)
-    given = {"norm2": block.norm2, **{f"to_{part}": getattr(block.attn2, f"to_{part}") for part in "qkv"}}
-    given["to_out.0"] = block.attn2.to_out[0]
-    for name, module in given.items():
-        for leaf, held in module.named_parameters():
-            spread = (3 / held.shape[-1]) ** 0.5
-            held.data = noise(f"base.{name}.{leaf}", *held.shape) * spread + (f"{name}.{leaf}" == "norm2.weight")
-    return block.eval()
 
 
 def test_cores_block_with_ours_gives_what_the_authors_processor_gives(house, network, core_block):
