@@ -336,7 +336,7 @@ def test_what_is_missing_or_wrong_is_said(sd15):
     with pytest.raises(ValueError, match="Expected the parts of the person's face, got none"):
         words.prompt(Clip(), "a man", replace(given, parsing=None), 0.5)
     with pytest.raises(
-        ValueError, match="Expected a parsing with skin, eyes, ears, nose or lips.*got one of background"
+        ValueError, match=r"Expected a parsing with skin, eyes, ears, nose or lips.*got one of background"
     ):
         words.prompt(Clip(), "a man", person(given.parsing.labels * 0), 0.5)
     with pytest.raises(ValueError, match="with the encoders l, got one with h: connect that checkpoint's"):
