@@ -18,6 +18,7 @@ PARTS = {
     "mouth": ("upper_lip", "lower_lip"),
 }
 # The colour that CLIP's preprocessing makes zeros of, which is how adapters tell their networks of no picture.
+# ComfyUI's rounds to 256 steps on the way, so its zeros are up to 0.004.
 NO_PICTURE = (0.48145466, 0.4578275, 0.40821073)
 SIDE = 224  # pixels that CLIP vision sees
 

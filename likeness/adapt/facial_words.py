@@ -72,7 +72,9 @@ class FacialWords(nn.Module):
         said = {**CLAUSES, "mouth": MOUTH[self.model]}
         clauses = [clause for part, clause in said.items() if part in parts]
         caption = " , ".join(clauses) + " ,"
-        lines, last = encoder.tokenize(f"{text}{BEFORE[self.model]}{caption}"), True  # whether the sentence is last
+        words = [word.startswith("embedding:") for word in text.split() or [""]]  # such a word must stand alone
+        before, after = (" " if alone else "" for alone in (words[-1], words[0]))
+        lines, last = encoder.tokenize(f"{text}{before}{BEFORE[self.model]}{caption}"), True  # the sentence is last
         if set(lines) != ENCODERS[self.model]:
             raise ValueError(
                 f"Expected the clip of the model that the adapter is for, with the encoders "
@@ -80,10 +82,14 @@ class FacialWords(nn.Module):
                 "checkpoint's."
             )
         if len(read(lines)) + 2 + len(clauses) > LENGTH:
-            lines, last = encoder.tokenize(f"{BEFORE[self.model]}{caption} Caption:{text}"), False
+            lines, last = encoder.tokenize(f"{BEFORE[self.model]}{caption} Caption:{after}{text}"), False
         places, tokens = zip(*read(lines), strict=True)
         sentence = tuple(token for _, token in read(encoder.tokenize(caption)))
         starts = [n for n in range(len(tokens)) if tokens[n : n + len(sentence)] == sentence]
+        if not starts:
+            raise ValueError(
+                f'Expected "{caption}" in the prompt\'s tokens, got others: use a CLIP with its own tokenizer.'
+            )
         until = [" , ".join(clauses[: count + 1]) for count in range(len(clauses))]
         lengths = [len(read(encoder.tokenize(begun))) for begun in until]
         start = starts[-1 if last else 0]

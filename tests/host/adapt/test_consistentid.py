@@ -186,6 +186,9 @@ def test_weights_and_long_words_do_not_move_the_places(house, kind, network):
     assert lines["l"][0][places[0]][0] == face
     assert 1.3 in {weight for _, weight in lines["l"][0]}
     assert places[0] > 15  # the adapter's sentence, not the prompt's own
+    for text in ("a man, embedding:none", "embedding:none " + 80 * "man "):  # words that ComfyUI looks up as files
+        lines, places = words.place(tokenizer(kind), text, parts)
+        assert lines["l"][0][places[0]][0] == face
 
 
 @pytest.fixture(scope="module")
