@@ -26,11 +26,14 @@ from likeness.weights import join
 
 CACHE = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "likeness-tests/seeded"
 WORKFLOWS = sorted((Path(__file__).parents[1] / "workflows").glob("*.json"))
-# That need ComfyUI's sampler, and the checkpoint that each names.
+# Those that need ComfyUI's sampler, with their checkpoint and, in another's place, their diffusion model.
 CHECKPOINTS = {
     "adapt_fact": "majicmixRealistic_v6.safetensors",
-    "adapt_consistentid": "v1-5-pruned-emaonly-fp16.safetensors",
+    "adapt_arc2face": "v1-5-pruned-emaonly.safetensors",
+    "adapt_arc2face_expression": "v1-5-pruned-emaonly.safetensors",
+    "adapt_consistentid": "v1-5-pruned-emaonly.safetensors",
 }
+UNETS = dict.fromkeys(("adapt_arc2face", "adapt_arc2face_expression"), "arc2face_unet.safetensors")
 ON_STANDINS = [path for path in WORKFLOWS if path.stem not in CHECKPOINTS]
 SMALL = {"EmptyLatentImage": {"width": 64, "height": 64}, "KSampler": {"steps": 2}}  # what tests run of those
 # What writes the file of ids that no layout describes.
@@ -71,7 +74,7 @@ def write(base: Path, workflows: Iterable[Path]) -> None:
     text = "".join(path.read_text(encoding="utf-8") for path in workflows)
     for path in workflows:
         if path.stem in CHECKPOINTS:
-            write_checkpoint(base, CHECKPOINTS[path.stem])
+            write_checkpoint(base, path.stem)
     for id, model in models().items():
         if f'"{id}"' in text:
             folder = base / "models" / model.folder
@@ -80,12 +83,14 @@ def write(base: Path, workflows: Iterable[Path]) -> None:
                 (folder / file_name(id)).symlink_to(_made(model))
 
 
-def write_checkpoint(base: Path, name: str) -> None:
-    """Put the small checkpoint where a workflow looks for a large one."""
-    file = base / "models/checkpoints" / name
-    file.parent.mkdir(parents=True, exist_ok=True)
-    if not file.exists():
-        file.symlink_to(toy_checkpoint.write(CACHE))
+def write_checkpoint(base: Path, workflow: str) -> None:
+    """Put the small checkpoint where a workflow looks for large files; ComfyUI takes it for a diffusion model too."""
+    files = [base / "models/checkpoints" / CHECKPOINTS[workflow]]
+    files += [base / "models/diffusion_models" / UNETS[workflow]] if workflow in UNETS else []
+    for file in files:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        if not file.exists():
+            file.symlink_to(toy_checkpoint.write(CACHE))
 
 
 def _made(model: Model) -> Path:

@@ -80,7 +80,7 @@ def main() -> None:
 
     with tempfile.TemporaryDirectory() as folder, comfyui(Path(folder)) as address, chromium(address) as canvas:
         for name in seeded.CHECKPOINTS.keys() & {*(given.names or names())}:
-            seeded.write_checkpoint(Path(folder), seeded.CHECKPOINTS[name])
+            seeded.write_checkpoint(Path(folder), name)
         canvas.open()
         for name in given.names or names():
             workflow = save(canvas, name)

@@ -8,7 +8,7 @@ parser = Node("LikenessLoadFaceParser", model="mesh_regions/attention")
 embedder = Node("LikenessLoadFaceEmbedder", model="arcface/w600k_r50")
 vision = Node("CLIPVisionLoader", "Load CLIP Vision", clip_name="CLIP-ViT-H-14-laion2B-s32B-b79K.safetensors")
 adapter = Node("LikenessLoadIdentityAdapter", model="consistentid/v1")
-checkpoint = Node("CheckpointLoaderSimple", "Load Checkpoint", ckpt_name="v1-5-pruned-emaonly-fp16.safetensors")
+checkpoint = Node("CheckpointLoaderSimple", "Load Checkpoint", ckpt_name="v1-5-pruned-emaonly.safetensors")
 text = Node(
     "PrimitiveStringMultiline",
     "Prompt",

@@ -24,6 +24,7 @@ class House:
     sampling: Any  # its nodes.sampling
     types: Any  # its likeness.types
     models: dict[str, Any] = field(default_factory=dict)
+    tested: list[Case] = field(default_factory=list)  # the one case that a test is run on; see ``person``
 
     @classmethod
     def of(cls) -> House:
@@ -46,38 +47,17 @@ class House:
         return {key: (len(block.norm2.weight), block.attn2.to_k.in_features) for key, block in blocks}
 
     def person(self, seed: int, faces: int = 1) -> dict[str, Any]:
-        """Pictures of a made-up person, as inputs of Apply Identity Adapter."""
+        """Pictures of a made-up person, and what the tested adapter asks besides, as inputs of its node."""
         image = torch.stack([factories.photo(160, 160, seed + n) for n in range(faces)])
-        index = torch.arange(faces)
-        points = torch.tensor([[55.0, 65], [105, 65], [80, 90], [60, 115], [100, 115]]).expand(faces, 5, 2)
-        box = torch.tensor([[30.0, 30, 130, 140]]).expand(faces, 4)
-        found = self.types.Faces((160, 160), faces, torch.zeros_like(index), index, box, torch.ones(faces), points)
-        vectors = torch.randn(faces, 512, generator=torch.Generator().manual_seed(seed))
-        return {
-            "image": image,
-            "faces": found,
-            "embeddings": self.types.Embeddings(found, "arcface-1", vectors),
-            "parsing": self.parsing(found),
-            "clip_vision": self.vision(),
-        }
+        more = self.tested[0].more(self, seed) if self.tested else {}
+        return {"image": image, "faces": self.faces(faces), **more}
 
-    def parsing(self, faces: Any) -> Any:
-        """The parts of made-up faces: skin, an eye, a nose and an upper lip."""
-        labels = torch.zeros(len(faces), 64, 64, dtype=torch.uint8)
-        for label, (top, left, height, width) in enumerate(
-            ((8, 8, 48, 48), (20, 16, 6, 10), (30, 28, 10, 8), (44, 24, 4, 16)), 1
-        ):
-            labels[:, top : top + height, left : left + width] = label
-        matrix = torch.tensor([[[0.4, 0, 0], [0, 0.4, 0]]]).expand(len(faces), 2, 3)
-        alignment = self.types.Alignment(faces, matrix, "", 64)
-        classes = ("background", "skin", "left_eye", "nose", "upper_lip")
-        return self.types.ParsingMap(faces, alignment, classes, labels)
-
-    def vision(self) -> Any:
-        """A CLIP_VISION of core's own class, small."""
-        if "vision" not in self.models:
-            self.models["vision"] = editors.vision(editors.LOOK)
-        return self.models["vision"]
+    def faces(self, count: int) -> Any:
+        """The face in each picture of a made-up person."""
+        index = torch.arange(count)
+        points = torch.tensor([[55.0, 65], [105, 65], [80, 90], [60, 115], [100, 115]]).expand(count, 5, 2)
+        box = torch.tensor([[30.0, 30, 130, 140]]).expand(count, 4)
+        return self.types.Faces((160, 160), count, torch.zeros_like(index), index, box, torch.ones(count), points)
 
     def apply(self, model: Any, adapter: Any, weight=1.0, start=0.0, end=1.0, **inputs: Any) -> Any:
         """The MODEL that Apply Identity Adapter gives."""
@@ -94,6 +74,7 @@ class Case:
     name: str
     kind: str  # of the model it is for
     network: Callable[[House], Any]  # of the pack's classes, its weights seeded
+    more: Callable[[House, int], dict[str, Any]] = lambda house, seed: {}  # inputs that it needs besides pictures
 
 
 def fact(house: House) -> Any:
@@ -104,6 +85,21 @@ def fact(house: House) -> Any:
     resampler = {"given": 32, "size": 64, "out": 48, "heads": 2, "hidden": 128, "queries": 4, "depth": 2}
     encoder = {"size": 32, "hidden": 64, "patch": 9, "patches": 144, "depth": 2}
     return toys.fill(module.FaceChainFACT(blocks, resampler, encoder))
+
+
+def expression(house: House) -> Any:
+    """Arc2Face's expression adapter with the toys' widths."""
+    module = sys.modules[house.adapt.__name__ + ".arc2face_expression"]
+    by_key = house.sizes("sd15")
+    sizes = [by_key[key] for key in module.BLOCKS.values()]
+    projection = {"size": module.SIZE, "context": sizes[0][1], "tokens": 4, "hidden": None}
+    return toys.fill(module.ExpressionAdapter(dict(zip(module.NUMBERS, sizes, strict=True)), projection))
+
+
+def expression_of(house: House, seed: int) -> dict[str, Any]:
+    """A made-up expression."""
+    numbers = torch.randn(1, 55, generator=torch.Generator().manual_seed(seed))
+    return {"embeddings": house.types.Embeddings(None, "smirk_expression", numbers)}
 
 
 def consistentid(house: House, kind: str) -> Any:
@@ -122,10 +118,31 @@ def consistentid(house: House, kind: str) -> Any:
     return network
 
 
+def told_of(house: House, seed: int) -> dict[str, Any]:
+    """An identity, the parts of the face in ``House.person``'s one picture, and CLIP vision."""
+    faces = house.faces(1)
+    vectors = torch.randn(1, 512, generator=torch.Generator().manual_seed(seed))
+    labels = torch.zeros(1, 64, 64, dtype=torch.uint8)
+    for label, (top, left, height, width) in enumerate(
+        ((8, 8, 48, 48), (20, 16, 6, 10), (30, 28, 10, 8), (44, 24, 4, 16)), 1
+    ):
+        labels[:, top : top + height, left : left + width] = label
+    alignment = house.types.Alignment(faces, torch.tensor([[[0.4, 0, 0], [0, 0.4, 0]]]), "", 64)
+    classes = ("background", "skin", "left_eye", "nose", "upper_lip")
+    if "vision" not in house.models:
+        house.models["vision"] = editors.vision(editors.LOOK)
+    return {
+        "embeddings": house.types.Embeddings(faces, "arcface-1", vectors),
+        "parsing": house.types.ParsingMap(faces, alignment, classes, labels),
+        "clip_vision": house.models["vision"],
+    }
+
+
 CASES = (
     Case("facechain_fact", "sd15", fact),
-    Case("consistentid_sd15", "sd15", lambda house: consistentid(house, "sd15")),
-    Case("consistentid_sdxl", "sdxl", lambda house: consistentid(house, "sdxl")),
+    Case("arc2face_expression", "sd15", expression, expression_of),
+    Case("consistentid_sd15", "sd15", lambda house: consistentid(house, "sd15"), told_of),
+    Case("consistentid_sdxl", "sdxl", lambda house: consistentid(house, "sdxl"), told_of),
     Case("cross_sd15", "sd15", lambda house: toys.fill(cross.make(house.adapt, "sd15", house.sizes("sd15")))),
     Case("cross_sdxl", "sdxl", lambda house: toys.fill(cross.make(house.adapt, "sdxl", house.sizes("sdxl")))),
 )

@@ -21,6 +21,7 @@ def house(session):
 @pytest.fixture(scope="session", params=CASES, ids=lambda case: case.name)
 def case(request, house):
     """An adapter as its loader gives it, with the kind of model it is for."""
+    house.tested[:] = [request.param]
     return request.param, house.binding.Adapter(request.param.network(house))
 
 

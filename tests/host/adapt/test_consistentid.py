@@ -24,6 +24,11 @@ def noise(name, *shape):
     return seeding.noise(name, torch.Size(shape)).float()
 
 
+def person(house, seed):
+    """A made-up person with everything that ConsistentID asks for."""
+    return {**house.person(seed), **cases.told_of(house, seed)}
+
+
 def load(house, kind):
     """The small layout's seeded values, in the pack's own classes."""
     weights = sys.modules[house.adapt.__name__.removesuffix("adapt") + "weights"]
@@ -118,14 +123,14 @@ def test_the_lora_is_on_every_attention_and_once_however_many_people(house, kind
 
     adapter = house.binding.Adapter(cases.consistentid(house, kind))
     model = house.model(kind)
-    one = house.apply(model, adapter, **house.person(1), mask=torch.ones(1, 64, 64))
-    two = house.apply(one, adapter, **house.person(5), mask=torch.ones(1, 64, 64))
+    one = house.apply(model, adapter, **person(house, 1), mask=torch.ones(1, 64, 64))
+    two = house.apply(one, adapter, **person(house, 5), mask=torch.ones(1, 64, 64))
     again = house.apply(
-        one, house.binding.Adapter(cases.consistentid(house, kind)), **house.person(5)
+        one, house.binding.Adapter(cases.consistentid(house, kind)), **person(house, 5)
     )  # a second loader
     assert not model.patches
-    assert not house.apply(model, adapter, weight=0.0, **house.person(1)).patches
-    assert not house.apply(model, adapter, start=0.5, end=0.5, **house.person(1)).patches
+    assert not house.apply(model, adapter, weight=0.0, **person(house, 1)).patches
+    assert not house.apply(model, adapter, start=0.5, end=0.5, **person(house, 1)).patches
     names = sys.modules[house.adapt.__name__ + ".unet"].blocks(kind)
     assert len(one.patches) == 8 * len(names)
     for other in (two, again):
@@ -149,7 +154,7 @@ def test_the_scale_is_the_tokens_alone(house, kind):
     texts = toys.text(kind, 1), toys.text(kind, 2)
     tuned = house.model(kind).clone()
     house.sampling.tune(tuned, adapter.network.lora(), [])
-    faint = toys.sample(house.apply(house.model(kind), adapter, weight=1e-6, **house.person(1)), *texts, steps=1)
+    faint = toys.sample(house.apply(house.model(kind), adapter, weight=1e-6, **person(house, 1)), *texts, steps=1)
     alone, plain = (toys.sample(model, *texts, steps=1) for model in (tuned, house.model(kind)))
     assert (faint - alone).abs().max() < 1e-4 * alone.std()
     assert (alone - plain).abs().max() > 1e-2
@@ -208,7 +213,7 @@ def speaking(house):
 
 def prompt(house, adapter, clip, text, **more):
     """The CONDITIONING that Identity Prompt gives."""
-    given = {key: value for key, value in house.person(1).items() if key != "embeddings"}
+    given = {key: value for key, value in person(house, 1).items() if key != "embeddings"}
     with torch.inference_mode():
         (made,) = house.nodes["LikenessIdentityPrompt"].execute(adapter, text, clip, **{**given, **more}).args
     return made
@@ -228,7 +233,7 @@ def test_the_sampler_hears_the_text_until_the_parts_are_merged(house, speaking, 
         1,
     )
     assert len(texts[1]) == 1
-    model, heard = house.apply(house.model("sd15"), adapter, **house.person(1)), []
+    model, heard = house.apply(house.model("sd15"), adapter, **person(house, 1)), []
     inside = type(model.model).apply_model
 
     def spy(self, x, t, c_concat=None, c_crossattn=None, **more):
@@ -253,9 +258,9 @@ def test_what_the_prompt_lacks_is_said(house, speaking):
     ):
         prompt(house, adapter, clip, "a man", clip_vision=None)
     with pytest.raises(ValueError, match="Expected a CLIP vision model, got none"):
-        house.apply(house.model("sd15"), adapter, **{**house.person(1), "clip_vision": None})
+        house.apply(house.model("sd15"), adapter, **{**person(house, 1), "clip_vision": None})
     with pytest.raises(ValueError, match=r"Expected a model of Stable Diffusion 1\.5.*got SDXL"):
-        house.apply(house.model("sdxl"), adapter, **house.person(1))
+        house.apply(house.model("sdxl"), adapter, **person(house, 1))
 
 
 def test_its_workflow_runs_on_a_small_checkpoint_with_core_s_own_loader(house, session, base):
