@@ -3,7 +3,7 @@
 A system here is a network with the published names that says how it is used; see ``person.Adapter``. ``split`` parts it
 into an encoder, which runs once and turns a ``Person`` into ``Tokens``, and one module per block of the denoiser, which
 runs at every step. The host's sampler decides whom each row of a batch shows, when, where and how much. One that has a
-say in the prompt is a ``Speaker`` too, see ``words``.
+say in the prompt is a ``Speaker`` too, see ``words``; one that came with a LoRA is ``Tuned``, see ``person``.
 """
 
 from . import arc2face, arc2face_expression, consistentid, facechain_fact

@@ -154,7 +154,7 @@ def read_identity(person: Person, size: int) -> Tensor:
 
 
 def hparams(state_dict: StateDict) -> dict[str, Any]:
-    name = next(name for name in PROJECTORS if f"{name}.norm.weight" in state_dict)
+    name = PROJECTORS[f"{PROJECTORS[1]}.norm.weight" in state_dict]
     size = len(state_dict[f"{name}.norm.weight"])
     parts = "FacialEncoder.visual_projection"
     hidden, identity = state_dict[f"{name}.proj.0.weight"].shape
