@@ -87,6 +87,7 @@ def main() -> None:
             text = json.dumps(workflow, indent=1, ensure_ascii=False) + "\n"
             (WORKFLOWS / f"{name}.json").write_text(text, encoding="utf-8")
             canvas.load(workflow)
+            canvas.page.add_style_tag(content=".p-toast { display: none }")  # it says what is not installed here
             canvas.screenshot(Path(folder, "canvas.png"))
             seeded.write(Path(folder), [WORKFLOWS / f"{name}.json"])
             canvas.load(seeded.read(WORKFLOWS / f"{name}.json"))

@@ -25,6 +25,7 @@ import seeding
 from likeness.adapt import unet as unet_names
 
 FOLDER = Path(__file__).parents[1] / "checkpoints/arc2face"
+UNET = Path(__file__).parents[1] / "host/adapt/arc2face_unet.tsv"
 ENCODER, EXPRESSION = "arc2face_encoder", "arc2face_exp_adapter"
 CLIP_L = {"hidden_size": 768, "num_attention_heads": 12, "projection_dim": 768, "hidden_act": "quick_gelu"}
 PUBLISHED = {"intermediate_size": 3072, "num_hidden_layers": 12}
@@ -180,7 +181,16 @@ def write_whole(stem: str, module: nn.Module) -> None:
     golden.write_layout(FOLDER / f"{stem}.tsv", held, dict.fromkeys(held, (0.0, 0.0)))
 
 
+def record_unet() -> None:
+    """The names and shapes of the UNet as diffusers saves it: Stable Diffusion 1.5's."""
+    with torch.device("meta"):
+        held = UNet2DConditionModel(sample_size=64, cross_attention_dim=CONTEXT, attention_head_dim=HEADS).state_dict()
+    lines = [f"{name}\t{' '.join(map(str, tensor.shape))}\n" for name, tensor in held.items()]
+    UNET.write_text("".join(lines))
+
+
 def main(checkout: Path, vocabulary: Path) -> None:
+    record_unet()
     record_encoder(checkout, vocabulary)
     record_expression(checkout)
 

@@ -1,11 +1,15 @@
 """Arc2Face on ComfyUI: its encoder as a CLIP of core's, its expression adapter in a block of core's, its workflows."""
 
 import sys
+from pathlib import Path
 
 import pytest
 import torch
+from PIL import Image
 
 import golden
+import seeded
+from headless import PACK, workflow
 from host.adapt import toys
 from host.adapt.conftest import CONTEXT, WIDTH, noise
 
@@ -194,3 +198,29 @@ def test_cores_block_with_an_expression_is_what_diffusers_gives(house, core_bloc
             made, without = core_block(x, text, options), core_block(x, text, {})
         assert golden.difference(file, f"block.{names[key]}", made) < 2e-5
         assert golden.difference(file, f"block.{names[key]}", without) > 1e-2
+
+
+@pytest.mark.parametrize("name", ["adapt_arc2face", "adapt_arc2face_expression"])
+def test_its_workflow_runs_on_small_files_with_core_s_own_loaders(session, base, name):
+    prompt = workflow.to_api(seeded.read(PACK / f"workflows/{name}.json"), session.info)
+    shown = session.run(prompt)
+    (images,) = (found["images"] for found in shown.values() if "images" in found)
+    picture = Image.open(base / images[0]["type"] / images[0]["subfolder"] / images[0]["filename"])
+    assert picture.size == (64, 64)
+
+
+def test_core_takes_the_unet_as_diffusers_saves_it(session):
+    """By its shapes: Load Diffusion Model finds SD 1.5 in it, and a place for each of its tensors."""
+    import comfy.model_detection
+    import comfy.utils
+    from comfy.ldm.modules.diffusionmodules.openaimodel import UNetModel
+
+    lines = (line.split("\t") for line in Path(__file__).with_name("arc2face_unet.tsv").read_text().splitlines())
+    held = {name: torch.empty([int(n) for n in shape.split()], device="meta") for name, shape in lines}
+    config = comfy.model_detection.model_config_from_diffusers_unet(held)
+    assert type(config).__name__ == "SD15"
+    names = comfy.utils.unet_to_diffusers(config.unet_config)
+    with torch.device("meta"):
+        unet = UNetModel(**config.unet_config, device="meta").state_dict()
+    assert {names[name]: tensor.shape for name, tensor in held.items()} == {k: v.shape for k, v in unet.items()}
+    assert len(held) == 686
