@@ -257,6 +257,16 @@ def test_what_the_prompt_lacks_is_said(house, speaking):
         ValueError, match="Expected a CLIP vision model, got none: ConsistentID looks through CLIP-ViT-H"
     ):
         prompt(house, adapter, clip, "a man", clip_vision=None)
+    given = person(house, 1)
+    for rows, message in (
+        ([], "a face of the person, got none in 1 images"),
+        ([0, 0], "one person, got 2 faces in the"),
+    ):
+        chosen = {name: given[name].select(torch.tensor(rows, dtype=torch.long)) for name in ("faces", "parsing")}
+        with pytest.raises(ValueError, match=f"Expected {message}"):
+            prompt(house, adapter, clip, "a man", **chosen)
+        with pytest.raises(ValueError, match=f"Expected {message}"):
+            house.apply(house.model("sd15"), adapter, **{**given, **chosen})
     with pytest.raises(ValueError, match="Expected a CLIP vision model, got none"):
         house.apply(house.model("sd15"), adapter, **{**person(house, 1), "clip_vision": None})
     with pytest.raises(ValueError, match=r"Expected a model of Stable Diffusion 1\.5.*got SDXL"):
