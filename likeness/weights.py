@@ -114,15 +114,6 @@ def join(parts: Mapping[str, StateDict]) -> dict[str, Tensor]:
     return joined
 
 
-def flatten(tensors: Mapping[str, Any]) -> dict[str, Any]:
-    """A state dict of state dicts as one, their names joined by dots, as ``fetch.pickles`` names what it converts."""
-    found: dict[str, Any] = {}
-    for name, value in tensors.items():
-        inner = flatten(value) if isinstance(value, Mapping) else {}
-        found |= {f"{name}.{key}": tensor for key, tensor in inner.items()} if inner else {name: value}
-    return found
-
-
 def count(state_dict: StateDict, prefix: str) -> int:
     """How many numbered children a module has: 3 if the keys are ``{prefix}.0.`` to ``{prefix}.2.``."""
     start = len(prefix) + 1

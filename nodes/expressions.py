@@ -1,13 +1,15 @@
-"""Expressions on faces: the parts that people read them by, and one canonical face to bring all faces to."""
+"""Expressions on faces: the parts that people read them by, one canonical face, and the numbers of a FLAME face."""
 
 import torch
 from comfy_api.latest import io
 
+from ..likeness.adapt import expression as codes
 from ..likeness.audit import canonical_warp, ekman
 from ..likeness.audit.expression_explainability import per_image
 from ..likeness.select import fill_missing_in
 from . import convert, host
 from .missing import missing_input
+from .reports import check_input, input_path, state_of
 
 
 class ExpressionMask(io.ComfyNode):
@@ -132,4 +134,70 @@ class UnwarpCanonicalFace(io.ComfyNode):
         return io.NodeOutput(convert.to_host(masks[..., 0]), convert.to_host(pixels))
 
 
-NODES = (ExpressionMask, WarpToCanonicalFace, UnwarpCanonicalFace)
+class ExpressionParameters(io.ComfyNode):
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        return io.Schema(
+            node_id="LikenessExpressionParameters",
+            display_name="Expression Parameters",
+            category="likeness/expressions",
+            description="An expression as 55 numbers, for Arc2Face's expression adapter: those that SMIRK read off a "
+            "face, from a file, with more on top by hand.",
+            search_aliases=["SMIRK", "FLAME expression", "blendshapes", "facial expression", "smile", "npy"],
+            inputs=[
+                io.String.Input(
+                    "file",
+                    default="",
+                    tooltip="A .npy of (N, 55) numbers, or a .safetensors with SMIRK's expression_params, "
+                    "eyelid_params and jaw_params, in ComfyUI's input folder; empty: FLAME's mean face.",
+                ),
+                io.Int.Input("frame", default=0, min=0, max=1000000, tooltip="Which of the file's rows, from 0."),
+                io.String.Input(
+                    "expression",
+                    default="",
+                    multiline=True,
+                    tooltip="What to add to FLAME's coefficients: up to 50 numbers, the first move most.",
+                ),
+                io.Float.Input(
+                    "eyelids", default=0.0, min=-1.0, max=1.0, step=0.05, tooltip="How much further the eyes close."
+                ),
+                io.Float.Input(
+                    "jaw_open",
+                    default=0.0,
+                    min=-1.0,
+                    max=1.0,
+                    step=0.01,
+                    tooltip="How much further the jaw opens, radians; 0.3 is a wide open mouth.",
+                ),
+                io.Float.Input(
+                    "jaw_aside",
+                    default=0.0,
+                    min=-0.2,
+                    max=0.2,
+                    step=0.01,
+                    tooltip="How much further the jaw turns aside, radians.",
+                ),
+            ],
+            outputs=[
+                host.FaceEmbeddings.Output(
+                    "expression", tooltip="For Apply Identity Adapter's embeddings, with Arc2Face's expression adapter."
+                )
+            ],
+        )
+
+    @classmethod
+    def validate_inputs(cls, file) -> bool | str:
+        return not file or check_input(file)
+
+    @classmethod
+    def fingerprint_inputs(cls, file, **_) -> float:
+        return state_of(file) if file else 0.0
+
+    @classmethod
+    def execute(cls, file, frame, expression, eyelids, jaw_open, jaw_aside) -> io.NodeOutput:
+        rows = codes.read(input_path(file)) if file.strip() else torch.zeros(1, codes.SIZE)
+        start = codes.pick(rows, frame) if file.strip() else rows[0]
+        return io.NodeOutput(codes.add(start, codes.numbers(expression), eyelids, jaw_open, jaw_aside))
+
+
+NODES = (ExpressionMask, WarpToCanonicalFace, UnwarpCanonicalFace, ExpressionParameters)

@@ -24,7 +24,7 @@ from ..likeness.manifest import read_models
 from ..likeness.sharpness import sharpness as measure
 from ..likeness.types import Faces as FaceRows
 from ..likeness.value import cat
-from ..likeness.weights import OnnxSystem, System, build, build_onnx, flatten, join
+from ..likeness.weights import OnnxSystem, System, build, build_onnx, join
 from . import convert, weights
 
 Faces = io.Custom("LIKENESS_FACES")
@@ -283,7 +283,7 @@ def read_weights(path: str) -> dict[str, Tensor]:
         ValueError: The file is damaged, or a pickle of more than tensors.
     """
     try:
-        return flatten(comfy.utils.load_torch_file(path, safe_load=True))
+        return comfy.utils.load_torch_file(path, safe_load=True)
     except Exception as error:
         if isinstance(error, pickle.UnpicklingError) and "GLOBAL " in str(error):
             got, remedy = "a pickle that would run code", "get a .safetensors file"

@@ -2,14 +2,11 @@
 
 from typing import Any
 
-import torch
 from comfy_api.latest import io
 
 from ..likeness.adapt import Contrary
-from ..likeness.adapt import expression as codes
 from . import host, texts
 from .adapt import Adapter, look_inputs, read_person
-from .reports import check_input, input_path, state_of
 
 PUBLISHED = -1.0  # of merge_percent
 
@@ -20,7 +17,7 @@ class IdentityPrompt(io.ComfyNode):
         return io.Schema(
             node_id="LikenessIdentityPrompt",
             display_name="Identity Prompt",
-            category="likeness/adapt",
+            category="likeness/prompts",
             description="A prompt about a person, for adapters that have a say in it: the person takes the place of a "
             "word, or is heard beside the words.",
             search_aliases=["clip text encode", "face prompt", "id token", "photo of a id person", "arc2face encoder"],
@@ -146,70 +143,4 @@ def choose_merge(adapter: Adapter, percent: float) -> float:
     return percent
 
 
-class ExpressionParameters(io.ComfyNode):
-    @classmethod
-    def define_schema(cls) -> io.Schema:
-        return io.Schema(
-            node_id="LikenessExpressionParameters",
-            display_name="Expression Parameters",
-            category="likeness/adapt",
-            description="An expression as 55 numbers, for Arc2Face's expression adapter: those that SMIRK read off a "
-            "face, from a file, with more on top by hand.",
-            search_aliases=["SMIRK", "FLAME expression", "blendshapes", "facial expression", "smile", "npy"],
-            inputs=[
-                io.String.Input(
-                    "file",
-                    default="",
-                    tooltip="A .npy of (N, 55) numbers, or a .safetensors with SMIRK's expression_params, "
-                    "eyelid_params and jaw_params, in ComfyUI's input folder; empty: FLAME's mean face.",
-                ),
-                io.Int.Input("frame", default=0, min=0, max=1000000, tooltip="Which of the file's rows, from 0."),
-                io.String.Input(
-                    "expression",
-                    default="",
-                    multiline=True,
-                    tooltip="What to add to FLAME's coefficients: up to 50 numbers, the first move most.",
-                ),
-                io.Float.Input(
-                    "eyelids", default=0.0, min=-1.0, max=1.0, step=0.05, tooltip="How much further the eyes close."
-                ),
-                io.Float.Input(
-                    "jaw_open",
-                    default=0.0,
-                    min=-1.0,
-                    max=1.0,
-                    step=0.01,
-                    tooltip="How much further the jaw opens, radians; 0.3 is a wide open mouth.",
-                ),
-                io.Float.Input(
-                    "jaw_aside",
-                    default=0.0,
-                    min=-0.2,
-                    max=0.2,
-                    step=0.01,
-                    tooltip="How much further the jaw turns aside, radians.",
-                ),
-            ],
-            outputs=[
-                host.FaceEmbeddings.Output(
-                    "expression", tooltip="For Apply Identity Adapter's embeddings, with Arc2Face's expression adapter."
-                )
-            ],
-        )
-
-    @classmethod
-    def validate_inputs(cls, file) -> bool | str:
-        return not file or check_input(file)
-
-    @classmethod
-    def fingerprint_inputs(cls, file, **_) -> float:
-        return state_of(file) if file else 0.0
-
-    @classmethod
-    def execute(cls, file, frame, expression, eyelids, jaw_open, jaw_aside) -> io.NodeOutput:
-        rows = codes.read(input_path(file)) if file.strip() else torch.zeros(1, codes.SIZE)
-        start = codes.pick(rows, frame) if file.strip() else rows[0]
-        return io.NodeOutput(codes.add(start, codes.numbers(expression), eyelids, jaw_open, jaw_aside))
-
-
-NODES = (IdentityPrompt, ExpressionParameters)
+NODES = (IdentityPrompt,)
