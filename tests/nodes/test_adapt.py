@@ -221,3 +221,27 @@ def test_expressions_come_from_files_and_by_hand(nodes, base):
     assert node.fingerprint_inputs("smile.npy") != node.fingerprint_inputs("")
     with pytest.raises(ValueError, match="a frame from 0 to 2, got 3"):
         node.execute("smile.npy", 3, "", 0.0, 0.0, 0.0)
+
+
+def test_a_person_may_be_looked_at_in_parts_and_through_clip(pack, nodes):
+    """Parts of the same faces, and what CLIP vision makes of pictures before its last layer."""
+    read, types = pack.nodes.adapt.read_person, pack.likeness.types
+    image = factories.people(1)
+    box = [[{"x": 20, "y": 20, "width": 90, "height": 90}]]
+    (faces,) = nodes["LikenessFacesFromBoxes"].execute(image, box).args
+    crops = types.Alignment(faces, torch.eye(2, 3)[None], "arcface112", 8)
+    labels = torch.zeros(1, 8, 8, dtype=torch.uint8)
+    parts = types.ParsingMap(faces, crops, ("background", "skin"), labels)
+
+    class Vision:
+        def encode_image(self, given, crop):
+            assert crop
+            return {"penultimate_hidden_states": given.mean((1, 2))[:, None]}
+
+    person = read(image, faces, parsing=parts, clip_vision=Vision())
+    assert person.parsing is parts
+    assert torch.equal(person.look(image), image.mean((1, 2))[:, None])
+    assert read(image, faces).look is None
+    (others,) = nodes["LikenessFacesFromBoxes"].execute(image, [[{"x": 30, "y": 20, "width": 90, "height": 90}]]).args
+    with pytest.raises(ValueError, match="must be about the same faces"):
+        read(image, others, parsing=parts)
