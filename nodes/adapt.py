@@ -124,7 +124,8 @@ class ApplyIdentityAdapter(io.ComfyNode):
                     min=0.0,
                     max=3.0,
                     step=0.05,
-                    tooltip="How strongly the person is shown; 0 changes nothing, 1 is how it was trained.",
+                    tooltip="How strongly the person is shown; 0 changes nothing, 1 is how it was trained. A LoRA that "
+                    "the adapter was trained with, as ConsistentID was, is whole at every weight but 0.",
                 ),
                 io.Float.Input(
                     "start_percent",
@@ -132,7 +133,8 @@ class ApplyIdentityAdapter(io.ComfyNode):
                     min=0.0,
                     max=1.0,
                     step=0.01,
-                    tooltip="When it begins, as a share of the sampling: later leaves the layout to the prompt.",
+                    tooltip="When it begins, as a share of the sampling: later leaves the layout to the prompt. "
+                    "ConsistentID's LoRA is on throughout.",
                 ),
                 io.Float.Input(
                     "end_percent",
@@ -156,7 +158,8 @@ class ApplyIdentityAdapter(io.ComfyNode):
                 io.Mask.Input(
                     "mask",
                     optional=True,
-                    tooltip="Where the person may appear, in the shape of the picture that is made; else everywhere.",
+                    tooltip="Where the person may appear, in the shape of the picture that is made; else everywhere. "
+                    "ConsistentID's LoRA is on everywhere.",
                 ),
                 io.Combo.Input(
                     "negative",

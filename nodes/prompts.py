@@ -4,6 +4,7 @@ from typing import Any
 
 from comfy_api.latest import io
 
+from ..likeness.adapt import Contrary
 from . import host, texts
 from .adapt import Adapter, look_inputs, read_person
 
@@ -55,8 +56,19 @@ class IdentityPrompt(io.ComfyNode):
                     tooltip="From which share of the sampling on the person is heard in the prompt; -1: as published. "
                     "For adapters that have such a moment.",
                 ),
+                io.String.Input(
+                    "against",
+                    default="",
+                    multiline=True,
+                    optional=True,
+                    advanced=True,
+                    tooltip="For a negative prompt: the prompt that it goes with; the adapter says nobody in it where "
+                    "that names the person. Empty: this is no negative prompt. For ConsistentID.",
+                ),
             ],
-            outputs=[io.Conditioning.Output("conditioning", tooltip="For a sampler, as positive.")],
+            outputs=[
+                io.Conditioning.Output("conditioning", tooltip="For a sampler, as positive; with against, as negative.")
+            ],
         )
 
     @classmethod
@@ -71,10 +83,14 @@ class IdentityPrompt(io.ComfyNode):
         parsing=None,
         clip_vision=None,
         merge_percent=PUBLISHED,
+        against="",
     ) -> io.NodeOutput:
         encoder = choose_text(adapter, clip)
         person = read_person(image, faces, None, embeddings, parsing, clip_vision)
         words = adapter.words.ready()
+        if against.strip():
+            check_contrary(adapter)
+            return io.NodeOutput(texts.conditioning(words.against(encoder, text, against, person)))
         merge = choose_merge(adapter, merge_percent)
         phases = words.prompt(encoder, text if text.strip() else words.sentence, person, merge)
         return io.NodeOutput(texts.conditioning(phases))
@@ -99,6 +115,15 @@ def choose_text(adapter: Adapter, clip: Any) -> texts.Text:
     if adapter.text is None and clip is None:
         raise ValueError(f"Expected the clip of the model, which {title} takes, got none: connect the checkpoint's.")
     return adapter.text or texts.Text(clip)
+
+
+def check_contrary(adapter: Adapter) -> None:
+    """Raise ValueError unless the adapter has a say in the negative prompt too."""
+    if not isinstance(adapter.words.patcher.model, Contrary):
+        raise ValueError(
+            f"Expected an adapter that has a say in the negative prompt, got {adapter.network.title}: write it in CLIP "
+            "Text Encode, and leave against empty."
+        )
 
 
 def choose_merge(adapter: Adapter, percent: float) -> float:

@@ -10,13 +10,14 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
+import comfy.lora
 import torch
 from comfy.ldm.modules.attention import optimized_attention
 from comfy.model_patcher import ModelPatcher
 from comfy.patcher_extension import CallbacksMP, WrappersMP
 from torch import Tensor, nn
 
-from ..likeness.adapt import Adapter, Site, Tokens
+from ..likeness.adapt import Adapter, Site, Tokens, Tuned
 from ..likeness.adapt.person import Key
 
 PEOPLE, QUEUE = "likeness_people", "likeness_queue"  # in transformer_options: whom a model shows; see ``Queue``
@@ -206,6 +207,8 @@ def apply(model: ModelPatcher, who: Applied) -> ModelPatcher:
     if who.weight == 0 or who.start >= who.end:
         return model
     options = model.model_options["transformer_options"]
+    if isinstance(who.adapter, Tuned):
+        tune(model, who.adapter.lora(), options.get(PEOPLE, []))
     options[PEOPLE] = [*options.get(PEOPLE, []), who]
     if not model.get_wrappers(WrappersMP.SAMPLER_SAMPLE, WRAPPERS):
         model.add_wrapper_with_key(WrappersMP.SAMPLER_SAMPLE, WRAPPERS, begin_queue)
@@ -220,6 +223,25 @@ def apply(model: ModelPatcher, who: Applied) -> ModelPatcher:
         found = found if isinstance(found, CrossAttention) else CrossAttention(found)
         model.set_model_attn2_replace(CrossAttention(found.under, (*found.parts, who)), *place)
     return model
+
+
+def tune(model: ModelPatcher, lora: Mapping[str, Tensor], people: list[Applied]) -> None:
+    """Add an adapter's LoRA to a model as core's own loader does, once however many people it is to show.
+
+    Raises:
+        ValueError: The model lacks weights that it is for.
+    """
+    for other in people:
+        theirs = other.adapter.lora() if isinstance(other.adapter, Tuned) else {}
+        if theirs.keys() == lora.keys() and all(torch.equal(theirs[name], lora[name]) for name in lora):
+            return
+    patches = comfy.lora.load_lora(lora, comfy.lora.model_lora_keys_unet(model.model, {}))
+    added, wanted = model.add_patches(patches, 1.0), sum(name.endswith(".up.weight") for name in lora)
+    if len(added) != wanted:
+        raise ValueError(
+            f"Expected a model with {wanted} weights that the adapter's LoRA is for, got one with {len(added)}: "
+            "connect a checkpoint of the kind that the adapter was trained on."
+        )
 
 
 def replacements(options: dict, blocks: Mapping[Key, nn.Module]) -> Iterator[tuple[Key, Callable | None, tuple]]:

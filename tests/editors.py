@@ -12,6 +12,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+import torch
 from numpy import asarray
 from PIL import Image
 from PIL.ImageOps import fit
@@ -36,10 +37,13 @@ NAMES = {
 CHECKPOINT, UPSCALER, RESTORER = "your_checkpoint.safetensors", "your_upscaler.pth", "GFPGANv1.4.onnx"
 CLASSIFIER = "your_expressions.onnx"
 CONTROL = "control_sd15_landmarks.safetensors"
+VISION = "CLIP-ViT-H-14-laion2B-s32B-b79K.safetensors"
+LOOK = 64  # width of what it sees
 FILES = {
     "checkpoints": CHECKPOINT,
     "upscale_models": UPSCALER,
     "controlnet": CONTROL,
+    "clip_vision": VISION,
 }  # by folder; empty, for the loaders to list
 STARTER = Path(__file__).parent.parent / "models_manifest/starter"
 PHOTOS = (STARTER / "photos/astronaut.png", STARTER / "photos/grace_hopper.jpg")
@@ -147,7 +151,7 @@ def upscale(image: Tensor) -> Tensor:
 def patch_core(core: dict[str, type], editor: str = "identity") -> None:
     """Let ComfyUI's own nodes of ``NAMES`` do what the stand-ins do; their sockets and widgets stay its own.
 
-    They do so for ``CHECKPOINT`` and ``CONTROL`` alone: other files are loaded and sampled by core.
+    They do so for ``CHECKPOINT``, ``CONTROL`` and ``VISION`` alone: other files are loaded and sampled by core.
     """
     edit = EDITORS[editor]
     made: dict[tuple[str, str], Callable] = {
@@ -156,6 +160,7 @@ def patch_core(core: dict[str, type], editor: str = "identity") -> None:
         ("VAEEncode", "encode"): lambda vae, pixels: ({"samples": pixels},),
         ("ControlNetLoader", "load_controlnet"): lambda control_net_name: ("control",),
         ("ControlNetApplyAdvanced", "apply_controlnet"): lambda positive, negative, **_: (positive, negative),
+        ("CLIPVisionLoader", "load_clip"): lambda clip_name: (vision(LOOK),),
         ("KSampler", "sample"): lambda latent_image, seed, **_: (
             {"samples": edit(drawn(latent_image["samples"], seed))},
         ),
@@ -172,9 +177,24 @@ def patch_core(core: dict[str, type], editor: str = "identity") -> None:
     core["ImageUpscaleWithModel"].execute = classmethod(larger)
 
 
+def vision(size: int) -> Any:
+    """A CLIP_VISION of core's own class, ``size`` wide and with seeded weights; no file can describe one so small."""
+    import comfy.clip_vision
+
+    config = {"attention_dropout": 0.0, "hidden_act": "gelu", "layer_norm_eps": 1e-05, "num_channels": 3}
+    config |= {"hidden_size": size, "intermediate_size": 2 * size, "num_attention_heads": 2, "num_hidden_layers": 3}
+    config |= {"image_size": 224, "patch_size": 56, "projection_dim": 32, "model_type": "clip_vision_model"}
+    made, random = comfy.clip_vision.ClipVisionModel(config), torch.Generator().manual_seed(5)
+    for name, held in made.model.named_parameters():
+        spread = held[0].numel() ** -0.5 if held.ndim > 1 else 0.1
+        value = torch.randn(held.shape, generator=random) * spread
+        held.data = (value + (held.ndim == 1 and name.endswith("weight"))).to(held.dtype)
+    return made
+
+
 def _for_the_stand_in(stand_in: Callable, own: Callable) -> Callable:
     """A node's function that is core's own but where it is given what stands in for a checkpoint."""
-    marks = ("model", "clip", "vae", "control", CHECKPOINT, CONTROL)
+    marks = ("model", "clip", "vae", "control", CHECKPOINT, CONTROL, VISION)
 
     def run(self: Any, **given: Any) -> tuple:
         seen = [value for value in given.values() if isinstance(value, str)]

@@ -33,6 +33,7 @@ CHECKPOINTS = {
     "adapt_best_of": "majicmixRealistic_v6.safetensors",
     "adapt_arc2face": "v1-5-pruned-emaonly.safetensors",
     "adapt_arc2face_expression": "v1-5-pruned-emaonly.safetensors",
+    "adapt_consistentid": "v1-5-pruned-emaonly.safetensors",
 }
 UNETS = dict.fromkeys(("adapt_arc2face", "adapt_arc2face_expression"), "arc2face_unet.safetensors")
 ON_STANDINS = [path for path in WORKFLOWS if path.stem not in CHECKPOINTS]

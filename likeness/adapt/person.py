@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from torch import Tensor, nn
 
@@ -135,6 +135,15 @@ class Adapter(Protocol):
 
         One that works in the prompt alone has neither; see ``words.Speaker``.
         """
+        ...
+
+
+@runtime_checkable
+class Tuned(Protocol):
+    """An adapter, see ``Adapter``, that was trained together with a LoRA on the denoiser's own weights."""
+
+    def lora(self) -> dict[str, Tensor]:
+        """It by diffusers' names, which the host's own loader reads; it is on wherever the adapter is."""
         ...
 
 

@@ -66,6 +66,22 @@ class Words(Protocol):
 
 
 @runtime_checkable
+class Contrary(Protocol):
+    """Words, see ``Words``, that have a say in the negative prompt too."""
+
+    def against(self, encoder: TextEncoder, text: str, prompt: str, person: Person) -> list[Phase]:
+        """What the denoiser is told to keep away from.
+
+        Args:
+            encoder: As for ``Words.prompt``.
+            text: The negative prompt.
+            prompt: The prompt that it goes with.
+            person: Who is meant there.
+        """
+        ...
+
+
+@runtime_checkable
 class Speaker(Protocol):
     """An adapter, see ``person.Adapter``, that has a say in the prompt."""
 

@@ -55,6 +55,27 @@ def test_a_head_mask_is_of_the_same_images(pack):
         read(torch.ones(2, 8, 6), image)
 
 
+def test_a_published_pickle_of_several_state_dicts_is_loaded_as_it_is(nodes, base):
+    """ConsistentID's file holds its networks as entries of a dict."""
+    folder, parts = golden.FOLDER / "consistentid", {}
+    for name, tensor in golden.state_dict(folder / "consistentid_v1.small.tsv").items():
+        part, _, inner = name.partition(".")
+        parts.setdefault(part, {})[inner] = tensor
+    path = base / "models/face_adapter/ConsistentID-v1.bin"
+    path.parent.mkdir(parents=True)
+    torch.save(parts, path)
+    from headless import standalone
+
+    standalone.start(base)
+    (loaded,) = nodes["LikenessLoadIdentityAdapter"].execute("ConsistentID-v1.bin").args
+    assert (loaded.network.title, loaded.network.base) == ("ConsistentID", "Stable Diffusion 1.5")
+    assert loaded.words.patcher in loaded.get_models()
+    held = {
+        id(tensor) for patcher in loaded.get_models() for tensor in patcher.model.state_dict(keep_vars=True).values()
+    }
+    assert not held & {id(tensor) for tensor in loaded.network.lora().values()}  # core's LoRA holds these
+
+
 class Words(nn.Module):
     """Hears a person's colour, from half of the sampling on."""
 

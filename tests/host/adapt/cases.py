@@ -9,6 +9,7 @@ from typing import Any
 
 import torch
 
+import editors
 import factories
 from host.adapt import cross, toys
 
@@ -48,12 +49,15 @@ class House:
     def person(self, seed: int, faces: int = 1) -> dict[str, Any]:
         """Pictures of a made-up person, and what the tested adapter asks besides, as inputs of its node."""
         image = torch.stack([factories.photo(160, 160, seed + n) for n in range(faces)])
-        index = torch.arange(faces)
-        points = torch.tensor([[55.0, 65], [105, 65], [80, 90], [60, 115], [100, 115]]).expand(faces, 5, 2)
-        box = torch.tensor([[30.0, 30, 130, 140]]).expand(faces, 4)
-        found = self.types.Faces((160, 160), faces, torch.zeros_like(index), index, box, torch.ones(faces), points)
         more = self.tested[0].more(self, seed) if self.tested else {}
-        return {"image": image, "faces": found, **more}
+        return {"image": image, "faces": self.faces(faces), **more}
+
+    def faces(self, count: int) -> Any:
+        """The face in each picture of a made-up person."""
+        index = torch.arange(count)
+        points = torch.tensor([[55.0, 65], [105, 65], [80, 90], [60, 115], [100, 115]]).expand(count, 5, 2)
+        box = torch.tensor([[30.0, 30, 130, 140]]).expand(count, 4)
+        return self.types.Faces((160, 160), count, torch.zeros_like(index), index, box, torch.ones(count), points)
 
     def apply(self, model: Any, adapter: Any, weight=1.0, start=0.0, end=1.0, **inputs: Any) -> Any:
         """The MODEL that Apply Identity Adapter gives."""
@@ -98,9 +102,47 @@ def expression_of(house: House, seed: int) -> dict[str, Any]:
     return {"embeddings": house.types.Embeddings(None, "smirk_expression", numbers)}
 
 
+def consistentid(house: House, kind: str) -> Any:
+    """ConsistentID with the toys' widths."""
+    module = sys.modules[house.adapt.__name__ + ".consistentid"]
+    sizes, context = house.sizes(kind), toys.CONTEXT[kind]
+    keys = sys.modules[house.adapt.__name__ + ".unet"].blocks(kind).values()
+    processors = [(sizes[key][0], 4, width) for key in keys for width in (None, context)]
+    seen = {"given": editors.LOOK, "heads": 1, "hidden": 64, "depth": 2}
+    projector = {"identity": 512, "hidden": 64, "size": context, "tokens": 4, "perceiver": seen}
+    parts = {**seen, "size": 32, "out": context, "queries": 1}
+    network = toys.fill(module.ConsistentID(kind, projector, module.PROJECTORS[0], parts, processors))
+    random = torch.Generator().manual_seed(1)
+    for held in network.buffers():  # its LoRA
+        held.copy_(torch.randn(held.shape, generator=random) * (0.5 / held.shape[1]) ** 0.5)
+    return network
+
+
+def told_of(house: House, seed: int) -> dict[str, Any]:
+    """An identity, the parts of the face in ``House.person``'s one picture, and CLIP vision."""
+    faces = house.faces(1)
+    vectors = torch.randn(1, 512, generator=torch.Generator().manual_seed(seed))
+    labels = torch.zeros(1, 64, 64, dtype=torch.uint8)
+    for label, (top, left, height, width) in enumerate(
+        ((8, 8, 48, 48), (20, 16, 6, 10), (30, 28, 10, 8), (44, 24, 4, 16)), 1
+    ):
+        labels[:, top : top + height, left : left + width] = label
+    alignment = house.types.Alignment(faces, torch.tensor([[[0.4, 0, 0], [0, 0.4, 0]]]), "", 64)
+    classes = ("background", "skin", "left_eye", "nose", "upper_lip")
+    if "vision" not in house.models:
+        house.models["vision"] = editors.vision(editors.LOOK)
+    return {
+        "embeddings": house.types.Embeddings(faces, "arcface-1", vectors),
+        "parsing": house.types.ParsingMap(faces, alignment, classes, labels),
+        "clip_vision": house.models["vision"],
+    }
+
+
 CASES = (
     Case("facechain_fact", "sd15", fact),
     Case("arc2face_expression", "sd15", expression, expression_of),
+    Case("consistentid_sd15", "sd15", lambda house: consistentid(house, "sd15"), told_of),
+    Case("consistentid_sdxl", "sdxl", lambda house: consistentid(house, "sdxl"), told_of),
     Case("cross_sd15", "sd15", lambda house: toys.fill(cross.make(house.adapt, "sd15", house.sizes("sd15")))),
     Case("cross_sdxl", "sdxl", lambda house: toys.fill(cross.make(house.adapt, "sdxl", house.sizes("sdxl")))),
 )
