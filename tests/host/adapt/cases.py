@@ -51,7 +51,8 @@ class House:
         points = torch.tensor([[55.0, 65], [105, 65], [80, 90], [60, 115], [100, 115]]).expand(faces, 5, 2)
         box = torch.tensor([[30.0, 30, 130, 140]]).expand(faces, 4)
         found = self.types.Faces((160, 160), faces, torch.zeros_like(index), index, box, torch.ones(faces), points)
-        return {"image": image, "faces": found}
+        vectors = torch.randn(faces, 512, generator=torch.Generator().manual_seed(seed))
+        return {"image": image, "faces": found, "embeddings": self.types.Embeddings(found, "arcface-1", vectors)}
 
     def apply(self, model: Any, adapter: Any, weight=1.0, start=0.0, end=1.0, **inputs: Any) -> Any:
         """The MODEL that Apply Identity Adapter gives."""
@@ -80,8 +81,18 @@ def fact(house: House) -> Any:
     return toys.fill(module.FaceChainFACT(blocks, resampler, encoder))
 
 
+def pva(house: House) -> Any:
+    """PVA with the toys' widths."""
+    module = sys.modules[house.adapt.__name__ + ".pva"]
+    by_key = house.sizes("sd2_inpaint")
+    blocks = {name: by_key[key] for name, key in module.BLOCKS.items()}
+    transform = {"given": 512, "size": toys.CONTEXT["sd2_inpaint"], "hidden": 64, "layers": 2, "queries": 4}
+    return toys.fill(module.PVA(blocks, transform, 0))
+
+
 CASES = (
     Case("facechain_fact", "sd15", fact),
+    Case("pva", "sd2_inpaint", pva),
     Case("cross_sd15", "sd15", lambda house: toys.fill(cross.make(house.adapt, "sd15", house.sizes("sd15")))),
     Case("cross_sdxl", "sdxl", lambda house: toys.fill(cross.make(house.adapt, "sdxl", house.sizes("sdxl")))),
 )
