@@ -55,7 +55,8 @@ class VisualAttention(nn.Module):
     def difference(self, site: Site, tokens: Tensor) -> Tensor:
         """(B, N, C) what the tokens change in the attention.
 
-        The text is asked by the block's own query, the tokens by theirs, and one softmax goes over both. A head is made twice as wide: the text's keys lie in its first half, the tokens' in its second.
+        The text is asked by the block's own query, the tokens by theirs, and one softmax goes over both. A head is made
+        twice as wide: the text's keys lie in its first half, the tokens' in its second.
         """
         if site.q is None or site.k is None or site.v is None:
             raise ValueError("Expected a site in a cross-attention, got one in the residual stream.")

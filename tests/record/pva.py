@@ -121,7 +121,7 @@ def main(checkout: Path) -> None:
     theirs = read(checkout)
     make = partial(build, theirs, SMALL)
     whole = make()
-    rules = seeding.calibrate(whole, seeding.plan(make) | dict(base(whole)), run)
+    rules = seeding.calibrate(whole, seeding.plan(make), run) | dict(base(whole))  # the blocks' own as they are
     whole.load_state_dict(seeding.fill(whole.state_dict(), rules))
     first = whole.unet.get_submodule(BLOCKS[0])  # all are of one class and size, and each has its own golden
     unseen = list(seeding.blind(first, lambda _: [attend(whole, BLOCKS[0])], 1e-4))

@@ -141,3 +141,25 @@ def controlnet(kind: str) -> Any:
     depths = given.pop("transformer_depth_output") and given
     network = comfy.cldm.cldm.ControlNet(**depths, hint_channels=3, operations=comfy.ops.manual_cast)
     return comfy.controlnet.ControlNet(fill(network, 3), global_average_pooling=False)
+
+
+def clip() -> Any:
+    """A CLIP of SD 2's build, as wide as the toy's text, with its own tokenizer."""
+    import comfy.sd
+    import comfy.supported_models_base
+    import comfy.text_encoders.sd2_clip as sd2
+
+    target = comfy.supported_models_base.ClipTarget(sd2.SD2Tokenizer, sd2.SD2ClipModel)
+    size = CONTEXT["sd2_inpaint"]
+    sizes = {"hidden_size": size, "intermediate_size": 64, "num_attention_heads": 4, "num_hidden_layers": 3}
+    made = comfy.sd.CLIP(target, model_options={"clip_h_model_config": {**sizes, "projection_dim": size}})
+    fill(made.cond_stage_model, 7)
+    return made
+
+
+def vae() -> Any:
+    """The tiny VAE, of core's own build."""
+    import comfy.sd
+    import comfy.taesd.taesd
+
+    return comfy.sd.VAE(sd=fill(comfy.taesd.taesd.TAESD(), 8).state_dict())
