@@ -39,6 +39,9 @@ class Denoiser:
         self.model, self.clip = own_copy(model), clip.clone()
         self.clip.patcher = own_copy(clip.patcher)
         self.clip.cond_stage_model = self.clip.patcher.model
+        for module in self.clip.cond_stage_model.modules():
+            if isinstance(module, nn.LayerNorm):  # core adds to its input in place, which its gradient still needs
+                module.register_forward_pre_hook(lambda _, given: (given[0].clone(), *given[1:]))
         self.lines = Lines(clip, prompt)
         self.device = self.model.load_device
         if dtype := compute_dtype(model):
@@ -186,7 +189,10 @@ def own_copy(model: ModelPatcher) -> ModelPatcher:
     comfy.model_management.unload_model_and_clones(model, unload_additional_models=False)
     if model.is_dynamic():
         return model.clone(disable_dynamic=True)  # core reads the file again
-    known = {id(patcher): None for patcher in [getattr(model.model, "current_patcher", None)] if patcher is not None}
+    known = {}  # what the copy has none of, or the same: its patcher, and how it is configured
+    for name, kept in (("current_patcher", None), ("model_config", getattr(model.model, "model_config", None))):
+        if (held := getattr(model.model, name, None)) is not None:
+            known[id(held)] = kept
     mine = model.clone(model_override=(copy.deepcopy(model.model, known), ({}, {}, {}, set())))
     mine.parent = None  # or core would take the original for loaded when the copy is gone
     return mine

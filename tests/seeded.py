@@ -26,9 +26,17 @@ from likeness.weights import join
 
 CACHE = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "likeness-tests/seeded"
 WORKFLOWS = sorted((Path(__file__).parents[1] / "workflows").glob("*.json"))
-CHECKPOINTS = {"adapt_fact": "majicmixRealistic_v6.safetensors"}  # that need ComfyUI's sampler
+CHECKPOINTS = {  # of those that need ComfyUI's sampler
+    "adapt_fact": "majicmixRealistic_v6.safetensors",
+    "adapt_pva": "512-inpainting-ema.safetensors",
+}
 ON_STANDINS = [path for path in WORKFLOWS if path.stem not in CHECKPOINTS]
-SMALL = {"EmptyLatentImage": {"width": 64, "height": 64}, "KSampler": {"steps": 2}}  # what tests run of those
+SMALL: dict[str, dict[str, Any]] = {  # what tests run of those
+    "EmptyLatentImage": {"width": 64, "height": 64},
+    "KSampler": {"steps": 2},
+    "LikenessAlignFaces": {"size": 64},
+    "LikenessTrainIdentityAdapter": {"steps": 1, "size": 64},
+}
 # What writes the file of ids that no layout describes.
 MAKERS: dict[str, Callable[[Path], None]] = {**graphs.MAKERS, **portrait_graphs.MAKERS}
 
@@ -81,7 +89,7 @@ def write_checkpoint(base: Path, name: str) -> None:
     file = base / "models/checkpoints" / name
     file.parent.mkdir(parents=True, exist_ok=True)
     if not file.exists():
-        file.symlink_to(toy_checkpoint.write(CACHE))
+        file.symlink_to(toy_checkpoint.write(CACHE, "inpainting" in name))
 
 
 def _made(model: Model) -> Path:

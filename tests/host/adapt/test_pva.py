@@ -15,6 +15,7 @@ from host.adapt import toys
 
 FOLDER = PACK / "tests/checkpoints/pva"
 CONTEXT, WIDTH, HEADS = 128, 320, 5
+STEPS = 24
 SMALL = {"size": 64, "learning_rate": 2e-3, "seed": 3}
 
 
@@ -93,7 +94,9 @@ def lesson(house):
 
 def made_in_inference_mode(dtype=torch.float32):
     with torch.inference_mode():
-        return toys.model("sd2_inpaint", dtype)
+        made = toys.model("sd2_inpaint", dtype)
+        made.model.diffusion_model.out[2].weight.data *= 20  # a toy's output counts for little in the loss else
+        return made
 
 
 @pytest.fixture(scope="module")
@@ -103,7 +106,7 @@ def model():
 
 @pytest.fixture(scope="module")
 def trained(lesson, model):
-    return lesson.train(model, 12)
+    return lesson.train(model, STEPS)
 
 
 def rows(report):
@@ -113,13 +116,13 @@ def rows(report):
 def test_training_lowers_the_loss_of_the_same_noise_and_leaves_the_model_as_it_was(house, lesson, model, trained):
     import comfy.model_management
 
-    adapter, embeddings, positive, figure, report = trained
+    adapter, embeddings, _, figure, report = trained
     assert embeddings.space.startswith("arcface-")
     assert len(embeddings) == 2
     for before, after in rows(report).values():
-        assert after < 0.97 * before
+        assert after < 0.93 * before
     assert figure.shape[0] == 1
-    assert len(report.sections[1].table) == 12
+    assert len(report.sections[1].table) == STEPS
     fresh = made_in_inference_mode()
     for (name, held), other in zip(model.model.state_dict().items(), fresh.model.state_dict().values(), strict=True):
         assert torch.equal(held, other), name
@@ -138,12 +141,12 @@ def test_what_was_learned_shows_in_core_s_sampler(house, lesson, model, trained)
     assert (made - without).abs().max() > 1e-2
     assert (lesson.sample(shown) - made).abs().max() > 1e-3  # the word
     other = house.person(5)["embeddings"]
-    with pytest.raises(ValueError, match="which PVA was trained on, got arcface-1: choose that model"):
+    with pytest.raises(ValueError, match="which PVA was trained on, got arcface-1: choose"):
         house.apply(model, adapter, embeddings=other)
 
 
 def test_a_seed_gives_the_same_again_and_the_word_moves(lesson, model, trained):
-    again = lesson.train(model, 12)
+    again = lesson.train(model, STEPS)
     first, second = (made[0].network.state_dict() for made in (trained, again))
     for name, held in first.items():
         torch.testing.assert_close(held, second[name], atol=1e-6, rtol=1e-4)
@@ -228,7 +231,7 @@ def test_an_interrupt_stops_it_and_leaves_nothing_behind(house, lesson, model, m
 
 
 def test_what_is_wrong_is_said_before_anything_is_trained(house, lesson, model, trained):
-    with pytest.raises(ValueError, match="Expected an inpainting model .* got SD15 with one that is told of no mask"):
+    with pytest.raises(ValueError, match=r"Expected an inpainting model .* got SD15 with one that is told of no mask"):
         lesson.train(house.model("sd15"))
     with pytest.raises(ValueError, match="Expected an inpainting model"):
         lesson.train(house.model("sdxl"))
@@ -242,7 +245,7 @@ def test_what_is_wrong_is_said_before_anything_is_trained(house, lesson, model, 
         lesson.train(model, prompt="<new1> " + "person " * 80)
     with pytest.raises(ValueError, match="Expected a short prompt with <new1> outside of brackets"):
         lesson.train(model, prompt="photo of (a <new1> person:1.2)")
-    with pytest.raises(ValueError, match="Expected a plain name to save as, got ../mine"):
+    with pytest.raises(ValueError, match=r"Expected a plain name to save as, got \.\./mine"):
         lesson.train(model, save_as="../mine")
 
 
