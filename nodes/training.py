@@ -171,14 +171,14 @@ def find_place(name: str) -> Path | None:
         return None
     if Path(name).name != name or name.startswith("."):
         raise ValueError(f"Expected a plain name to save as, got {name}: write it without a folder.")
-    folder = Path(folder_paths.get_folder_paths(FOLDER)[0])
+    folder = Path(folder_paths.models_dir) / FOLDER
     numbers = ("", *(f"_{number}" for number in range(2, 10_000)))
     return next(path for number in numbers if not (path := folder / f"{name}{number}.safetensors").exists())
 
 
 def save(network: pva.PVA, kind: str, place: Path) -> str:
     """Write the adapter, and its word where core's prompts find it as embedding:name; the name comes back."""
-    word = Path(folder_paths.get_folder_paths(EMBEDDINGS)[0]) / place.name
+    word = Path(folder_paths.models_dir) / EMBEDDINGS / place.name
     tensors = {name: tensor.detach().contiguous() for name, tensor in network.state_dict().items()}
     for path, held in ((place, tensors), (word, {kind: tensors["modifier_vec"][None]})):
         path.parent.mkdir(parents=True, exist_ok=True)

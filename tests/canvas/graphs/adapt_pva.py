@@ -26,7 +26,7 @@ face = Node("LikenessParseFaces", parser=parser["parser"], image=photo["IMAGE"],
 crop = Node(
     "LikenessAlignFaces", image=photo["IMAGE"], faces=faces["faces"], size=512, template="ffhq", mask=face["mask"]
 )
-area = Node("LikenessRefineMask", "What is drawn", mask=crop["mask"], grow=16.0, feather=0.0)
+area = Node("LikenessRefineMask", "What is drawn", mask=crop["masks"], grow=16.0, feather=0.0)
 others = Node("CLIPTextEncode", "Negative prompt", (300, 160), clip=checkpoint["CLIP"], text="photo of a person")
 told = Node(
     "InpaintModelConditioning",
@@ -62,8 +62,8 @@ pasted = Node("LikenessPasteFaces", image=photo["IMAGE"], crops=decoded["IMAGE"]
 saved = Node("SaveImage", "The new picture", images=pasted["image"], filename_prefix="likeness/pva")
 
 about = note(
-    "**Learned from your pictures alone.** PVA's training on many people was never published: this learns one person in "
-    "40 steps and knows nobody else. Nothing is promised about likeness; judge the picture with **Judge Identity**.\n\n"
+    "**Learned from your pictures alone.** PVA's training on many people was never published: this learns one person "
+    "in 40 steps and knows nobody else. Nothing is promised about likeness; judge it with **Judge Identity**.\n\n"
     "Give 3 to 5 pictures of the person (**Batch Images**), one face in each, and another photo to draw into. It needs "
     "Stable Diffusion 2's inpainting checkpoint or that of 1.5. Ask before you use somebody's face.",
     300,

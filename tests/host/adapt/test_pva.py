@@ -72,7 +72,7 @@ class Class:
     def train(self, model, steps=8, **more):
         given = {"clip": self.clip, "vae": self.vae, "embedder": self.embedder, **self.person, "steps": steps}
         with torch.inference_mode():
-            return self.house.nodes["LikenessTrainIdentityAdapter"].execute(model, **given, **SMALL, **more).args
+            return self.house.nodes["LikenessTrainIdentityAdapter"].execute(model, **{**given, **SMALL, **more}).args
 
     def sample(self, model, positive=None, **more):
         """Two steps of inpainting the right half, as core's nodes do it."""
@@ -167,7 +167,8 @@ def test_a_saved_adapter_is_recognised_and_its_word_is_a_word_of_core_s_prompts(
         assert loaded.network.title == "PVA"
         for name, held in adapter.network.state_dict().items():
             assert torch.equal(held.cpu(), loaded.network.state_dict()[name].cpu()), name
-        (embeddings,) = folder_paths.get_folder_paths("embeddings")[:1]
+        embeddings = f"{folder_paths.models_dir}/embeddings"
+        assert embeddings in folder_paths.get_folder_paths("embeddings")
         word = safetensors.torch.load_file(f"{embeddings}/somebody_2.safetensors")
         assert word["clip_h"].shape == (1, toys.CONTEXT["sd2_inpaint"])
         inner = lesson.clip.tokenizer.clip_h
@@ -181,9 +182,8 @@ def test_a_saved_adapter_is_recognised_and_its_word_is_a_word_of_core_s_prompts(
             inner.embedding_directory, inner.embedding_size = known
         torch.testing.assert_close(told, positive[0][0], atol=1e-5, rtol=1e-5)
     finally:
-        for folder in (base / "models/face_adapter", *map(type(base), folder_paths.get_folder_paths("embeddings"))):
-            for path in folder.glob("somebody*.safetensors"):
-                path.unlink()
+        for path in (base / "models").glob("*/somebody*.safetensors"):
+            path.unlink()
 
 
 def test_half_precision_trains_in_float32_and_a_lora_is_in_the_copies(house, lesson):
@@ -228,6 +228,36 @@ def test_an_interrupt_stops_it_and_leaves_nothing_behind(house, lesson, model, m
     assert kinds.count("BaseModel") <= 1
     assert loaded
     assert torch.equal(lesson.sample(model), before)
+
+
+def test_no_face_two_faces_one_picture_and_several(house, lesson, model, trained):
+    """Two pictures were trained on above; here is one, and what a picture may not have."""
+    types = sys.modules[house.adapt.__name__.removesuffix("adapt") + "types"]
+    image, faces = lesson.person["image"], lesson.person["faces"]
+    one = {"image": image[:1], "faces": faces.images(0, 1)}
+    adapter, embeddings, *_ = lesson.train(model, 1, **one)
+    assert len(embeddings) == 1
+    assert adapter.network.title == "PVA"
+    for picked, error, said in (
+        ([], types.NoFaceError, "Expected a face of the person, got none in 1 images"),
+        ([0, 0], ValueError, "Expected one person, got 2 faces in the image"),
+    ):
+        with pytest.raises(error, match=said):
+            lesson.train(model, image=image[:1], faces=one["faces"].select(torch.tensor(picked, dtype=torch.long)))
+    with pytest.raises(ValueError, match="Expected the 2 images of 160 x 160 that the faces were found in, got 1"):
+        lesson.train(model, image=image[:1])
+    boxes = [[{"x": 30, "y": 30, "width": 100, "height": 110}]] * 2
+    with pytest.raises(ValueError, match="Expected faces with five points, got boxes only"):
+        lesson.train(model, faces=boxes)
+
+
+def test_an_embedder_of_another_kind(house, lesson, model):
+    class Other:
+        def run(self, verb, image, faces):
+            return house.types.Embeddings(faces, "dlib_resnet-1", torch.zeros(len(faces), 128))
+
+    with pytest.raises(ValueError, match="an identity by arcface, which PVA was trained on, got dlib_resnet-1"):
+        lesson.train(model, embedder=Other())
 
 
 def test_what_is_wrong_is_said_before_anything_is_trained(house, lesson, model, trained):
