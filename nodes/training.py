@@ -60,7 +60,12 @@ class TrainIdentityAdapter(io.ComfyNode):
                     tooltip="How fast to learn, of the attention copies; the word <new1> has its own, 0.001.",
                 ),
                 io.Int.Input(
-                    "seed", default=0, min=0, max=2**32 - 1, tooltip="Of all that is random, the first values included."
+                    "seed",
+                    default=0,
+                    min=0,
+                    max=2**32 - 1,
+                    control_after_generate=False,
+                    tooltip="Of all that is random, the first values included.",
                 ),
                 io.String.Input(
                     "save_as",
@@ -87,7 +92,6 @@ class TrainIdentityAdapter(io.ComfyNode):
                     tooltip="Side of the pictures it learns from, pixels; as the model was trained.",
                 ),
             ],
-            hidden=[io.Hidden.unique_id],
             outputs=[
                 host.IdentityAdapter.Output("adapter", tooltip="What was learned, for Apply Identity Adapter."),
                 host.FaceEmbeddings.Output(
@@ -132,9 +136,8 @@ class TrainIdentityAdapter(io.ComfyNode):
                 denoiser.close()
             adapter = Adapter(network)
         positive = clip.encode_from_tokens_scheduled(lines.say(network.modifier_vec.detach()))
-        if place:
-            host.show(cls, f"saved as {save(network, lines.kind, place)}")
-        return io.NodeOutput(adapter, known, positive, convert.to_host(report.figure()), report)
+        said = fine_tuning.summary(report) + (f", saved as {save(network, lines.kind, place)}" if place else "")
+        return io.NodeOutput(adapter, known, positive, convert.to_host(report.figure()), report, ui={"text": (said,)})
 
 
 def learn(network: pva.PVA, denoiser: Any, vectors: Tensor, steps: int, rate: float, seed: int) -> tuple[pva.PVA, Any]:

@@ -176,3 +176,10 @@ def report(losses: list[float], before: tuple[float, float], after: tuple[float,
             "These are the pictures it was trained on. Nothing here says that the person is recognised.",
         ),
     )
+
+
+def summary(report: Report) -> str:
+    """A training in one line."""
+    return "; ".join(
+        f"{part}: loss {before:.4g} before, {after:.4g} after" for part, before, after in report.table.rows()
+    )

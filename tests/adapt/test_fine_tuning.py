@@ -130,4 +130,7 @@ def test_the_report_tells_before_and_after_of_the_same_noise():
     assert [*made.table["part"]] == ["whole picture", "masked part"]
     assert [*made.table["before"], *made.table["after"]] == [1.0, 2.0, 0.5, 1.5]
     assert made.figure(400).shape[0] == 1
+    assert fine_tuning.summary(made) == (
+        "whole picture: loss 1 before, 0.5 after; masked part: loss 2 before, 1.5 after"
+    )
     assert "Nothing here says that the person is recognised" in made.markdown()

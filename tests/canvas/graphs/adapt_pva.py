@@ -58,13 +58,19 @@ sampler = Node(
     denoise=1.0,
 )
 decoded = Node("VAEDecode", samples=sampler["LATENT"], vae=checkpoint["VAE"])
-pasted = Node("LikenessPasteFaces", image=photo["IMAGE"], crops=decoded["IMAGE"], alignment=crop["alignment"])
+pasted = Node(
+    "LikenessPasteFaces",
+    image=photo["IMAGE"],
+    crops=decoded["IMAGE"],
+    alignment=crop["alignment"],
+    mask=area["mask"],
+)
 saved = Node("SaveImage", "The new picture", images=pasted["image"], filename_prefix="likeness/pva")
 
 about = note(
     "**Learned from your pictures alone.** PVA's training on many people was never published: this learns one person "
     "in 40 steps and knows nobody else. Nothing is promised about likeness; judge it with **Judge Identity**.\n\n"
-    "Give 3 to 5 pictures of the person (**Batch Images**), one face in each, and another photo to draw into. It needs "
+    "Give it 3 to 5 pictures of the person (**Batch Images**), one face in each, and another photo to draw into. It needs "
     "Stable Diffusion 2's inpainting checkpoint or that of 1.5. Ask before you use somebody's face.",
     300,
 )

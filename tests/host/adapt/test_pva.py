@@ -2,6 +2,7 @@
 
 import sys
 
+import numpy as np
 import pytest
 import safetensors.torch
 import torch
@@ -133,6 +134,43 @@ def test_training_lowers_the_loss_of_the_same_noise_and_leaves_the_model_as_it_w
     assert all(held.dtype == torch.float32 and not held.requires_grad for held in adapter.network.parameters())
 
 
+@pytest.mark.parametrize("kind", ["EPS", "V_PREDICTION"])
+def test_the_loss_is_the_denoiser_s_own_on_what_core_s_inpainting_tells_it(house, lesson, kind):
+    """Its output against the noise, or the velocity, of a picture noised as the sampler scales it."""
+    import comfy.model_base
+
+    gradients = sys.modules[house.nodes["LikenessTrainIdentityAdapter"].__module__].with_gradients()
+    tuning, pva = part(house, ".fine_tuning"), part(house, ".pva")
+    made, seen = made_in_inference_mode(), []
+    config, measured = made.model.model_config, getattr(comfy.model_base.ModelType, kind)
+    made.model.model_sampling = comfy.model_base.model_sampling(config, measured)
+    with torch.inference_mode():
+        image = torch.rand(1, 64, 64, 3, generator=torch.Generator().manual_seed(0))
+        mask = torch.zeros(1, 64, 64)
+        mask[:, 16:48, :32] = 1
+        pictures = gradients.Pictures(lesson.vae, image, mask)
+        grey = torch.where(mask[..., None] > 0, 0.5, image)
+        latent, masked = (made.model.process_latent_in(lesson.vae.encode(held.flip(2))) for held in (image, grey))
+    with gradients.training():
+        denoiser = gradients.Denoiser(made, lesson.clip, pictures, tuning.PROMPT)
+        network = pva.start(denoiser.projections(), denoiser.lines.begin(), "arcface-1", 0)
+        denoiser.model.model.diffusion_model.register_forward_hook(lambda _, given, out: seen.append((given[0], out)))
+        mirrored = tuning.Lesson(0, True, torch.randn(1, 512, generator=torch.Generator().manual_seed(1)))
+        loss = denoiser.loss(network)(mirrored, tuning.tokens(network, mirrored), 0.7, torch.Generator().manual_seed(4))
+        sigma = denoiser.model.model.model_sampling.sigma(torch.tensor([700.0]))
+        denoiser.close()
+    noise = torch.randn(latent.shape, generator=torch.Generator().manual_seed(4))
+    ((told, out),) = seen
+    length = (1 + sigma**2) ** 0.5
+    target = noise if kind == "EPS" else (noise - sigma * latent) / length
+    torch.testing.assert_close(loss.detach(), (out - target).square().mean().detach(), atol=1e-4, rtol=1e-4)
+    torch.testing.assert_close(told[:, :4].detach(), (latent + sigma * noise) / length, atol=1e-4, rtol=1e-4)
+    covered = torch.zeros(1, 1, 8, 8)
+    covered[..., 2:6, 4:] = 1
+    assert torch.equal(told[:, 4:5].detach(), covered)
+    torch.testing.assert_close(told[:, 5:].detach(), masked, atol=1e-4, rtol=1e-4)
+
+
 def test_what_was_learned_shows_in_core_s_sampler(house, lesson, model, trained):
     adapter, embeddings, positive, *_ = trained
     shown = house.apply(model, adapter, embeddings=embeddings)
@@ -143,6 +181,18 @@ def test_what_was_learned_shows_in_core_s_sampler(house, lesson, model, trained)
     other = house.person(5)["embeddings"]
     with pytest.raises(ValueError, match="which PVA was trained on, got arcface-1: choose"):
         house.apply(model, adapter, embeddings=other)
+
+
+def test_every_copy_learns_and_the_transform_network_does_not(house, model, trained):
+    network = trained[0].network
+    for key, block in house.sampling.transformer_blocks(model):
+        for name in "qkv":
+            ours = network.split()[1][key].get_submodule(f"to_visual_{name}").weight
+            theirs = block.attn2.get_submodule(f"to_{name}").weight
+            assert 0 < (ours - theirs).abs().max() < 2 * STEPS * SMALL["learning_rate"], (key, name)
+    fresh = part(house, ".pva").untrained(toys.CONTEXT["sd2_inpaint"], SMALL["seed"]).state_dict()
+    for name, held in network.transform_network.state_dict().items():
+        assert torch.equal(held, fresh[name]), name
 
 
 def test_a_seed_gives_the_same_again_and_the_word_moves(lesson, model, trained):
@@ -283,8 +333,14 @@ def test_its_workflow_runs_on_a_small_checkpoint_with_core_s_own_loader(house, s
     path = PACK / "workflows/adapt_pva.json"
     prompt = workflow.to_api(seeded.read(path), session.info)
     shown = session.run(prompt)
-    pictures = [found["images"] for found in shown.values() if "images" in found]
-    sizes = []
-    for (image,) in pictures:
-        sizes.append(Image.open(base / image["type"] / image["subfolder"] / image["filename"]).size)
-    assert (64, 64) in sizes
+    ((saved,),) = (
+        found["images"] for found in shown.values() if "images" in found and found["images"][0]["type"] == "output"
+    )
+    made = np.asarray(Image.open(base / saved["type"] / saved["subfolder"] / saved["filename"]).convert("RGB")) / 255
+    photo = np.asarray(Image.open(base / "input/likeness_astronaut.png").convert("RGB")) / 255
+    moved = np.abs(made - photo).max(-1)
+    assert moved.shape == (512, 512)
+    assert moved[60:180, 180:270].mean() > 0.05  # her face
+    assert moved[:, 450:].max() < 0.01
+    (said,) = (text for found in shown.values() for text in found.get("text", ()))
+    assert "masked part: loss" in said
