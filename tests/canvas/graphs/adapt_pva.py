@@ -70,7 +70,7 @@ saved = Node("SaveImage", "The new picture", images=pasted["image"], filename_pr
 about = note(
     "**Learned from your pictures alone.** PVA's training on many people was never published: this learns one person "
     "in 40 steps and knows nobody else. Nothing is promised about likeness; judge it with **Judge Identity**.\n\n"
-    "Give it 3 to 5 pictures of the person (**Batch Images**), one face in each, and another photo to draw into. It needs "
+    "Give 3 to 5 pictures of the person (**Batch Images**), one face in each, and another photo to draw into. It needs "
     "Stable Diffusion 2's inpainting checkpoint or that of 1.5. Ask before you use somebody's face.",
     300,
 )
