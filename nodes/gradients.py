@@ -55,12 +55,11 @@ class Denoiser:
         blocks = {key: block.attn2 for key, block in sampling.transformer_blocks(self.model)}
         return {key: (attn.to_q.weight, attn.to_k.weight, attn.to_v.weight) for key, attn in blocks.items()}
 
-    def loss(self, network: pva.PVA, inside: bool = False) -> fine_tuning.Loss:
+    def loss(self, network: pva.PVA) -> fine_tuning.Loss:
         """How wrong its output is, in its own measure: the noise, or the velocity.
 
         Args:
             network: What shows the person, on the denoiser's device.
-            inside: Whether the masked part alone counts.
         """
         _, blocks = network.split()
 
@@ -86,10 +85,8 @@ class Denoiser:
             unit = torch.ones_like(noise)
             slope = scale.calculate_denoised(sigma, unit, torch.zeros_like(noise))  # of what is made, by the output
             wrong = ((made - latent) / slope).square()
-            if inside:
-                counted = given["c_concat"][:, :1].expand_as(wrong)
-                return (wrong * counted).sum() / counted.sum().clamp(min=1)
-            return wrong.mean()
+            inside = given["c_concat"][:, :1].expand_as(wrong)
+            return torch.stack([wrong.mean(), (wrong * inside).sum() / inside.sum().clamp(min=1)])
 
         return measure
 

@@ -144,14 +144,13 @@ def learn(network: pva.PVA, denoiser: Any, vectors: Tensor, steps: int, rate: fl
     """The network trained, on the CPU, and how it went; moves the progress bar, can be interrupted."""
     network.to(denoiser.device)
     progress, losses = comfy.utils.ProgressBar(steps), []
-    losses_of = denoiser.loss(network), denoiser.loss(network, inside=True)
-    before = tuple(fine_tuning.judge(network, vectors, loss, seed) for loss in losses_of)
-    for loss in fine_tuning.fine_tune(network, vectors, losses_of[0], steps, rate, seed):
+    measure = denoiser.loss(network)
+    before = fine_tuning.judge(network, vectors, measure, seed)
+    for loss in fine_tuning.fine_tune(network, vectors, measure, steps, rate, seed):
         losses.append(loss)
         progress.update(1)
         comfy.model_management.throw_exception_if_processing_interrupted()
-    after = tuple(fine_tuning.judge(network, vectors, loss, seed) for loss in losses_of)
-    return network.cpu(), fine_tuning.report(losses, before, after)
+    return network.cpu(), fine_tuning.report(losses, before, fine_tuning.judge(network, vectors, measure, seed))
 
 
 def read_identities(embedder: host.Model, person: adapt.Person) -> tuple[Any, Tensor]:

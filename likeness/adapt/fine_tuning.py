@@ -98,7 +98,8 @@ def fine_tune(network: PVA, vectors: Tensor, loss: Loss, steps: int, rate: float
         network: Where it is to run, in float32.
         vectors: (N, 2, D) the identity in each picture, and in its mirror image.
         loss: What the denoiser makes of a lesson, of (1, T, D) tokens, at a share of the schedule from 0, little noise,
-            to 1; what else is random comes from the generator.
+            to 1; what else is random comes from the generator. It gives (2,) the whole picture's, which is learned
+            from, and the masked part's.
         steps: How many.
         rate: AdamW's, of the attention copies.
         seed: Of all that is random.
@@ -120,7 +121,7 @@ def fine_tune(network: PVA, vectors: Tensor, loss: Loss, steps: int, rate: float
             total, now = 0.0, next(lesson)
             for part in range(PARTS):
                 share = (part + float(torch.rand((), generator=random))) / PARTS
-                made = loss(now, tokens(network, now), share, random) / PARTS
+                made = loss(now, tokens(network, now), share, random)[0] / PARTS
                 total += float(made.detach())
                 torch.autograd.backward(made)
             if not math.isfinite(total):
@@ -138,8 +139,11 @@ def tokens(network: PVA, lesson: Lesson) -> Tensor:
     return network.transform_network(lesson.references.to(network.modifier_vec)[None])
 
 
-def judge(network: PVA, vectors: Tensor, loss: Loss, seed: int) -> float:
-    """The mean loss over all pictures, each at four fixed noise levels, the same for every network."""
+def judge(network: PVA, vectors: Tensor, loss: Loss, seed: int) -> tuple[float, float]:
+    """The mean losses over all pictures, each at four fixed noise levels, the same for every network.
+
+    The first is of the whole picture, the second of the masked part.
+    """
     random = torch.Generator().manual_seed(seed)
     found = []
     with torch.no_grad():
@@ -148,8 +152,9 @@ def judge(network: PVA, vectors: Tensor, loss: Loss, seed: int) -> float:
             shown = Lesson(target, False, torch.stack(others or [vectors[target, 1]]))
             for part in range(2 * PARTS):
                 share = (part + 0.5) / (2 * PARTS)
-                found.append(float(loss(shown, tokens(network, shown), share, random)))
-    return sum(found) / len(found)
+                found.append(loss(shown, tokens(network, shown), share, random))
+        whole, masked = torch.stack(found).mean(0).tolist()
+    return whole, masked
 
 
 def report(losses: list[float], before: tuple[float, float], after: tuple[float, float]) -> Report:
@@ -157,7 +162,7 @@ def report(losses: list[float], before: tuple[float, float], after: tuple[float,
 
     Args:
         losses: Of each step.
-        before: What ``judge`` said, of the whole picture and of the masked part alone.
+        before: What ``judge`` said.
         after: The same of the trained network.
     """
     steps = tuple(range(1, len(losses) + 1))
