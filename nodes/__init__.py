@@ -39,12 +39,13 @@ from . import (
     streams,
     swap,
     tracks,
+    training,
     videos,
     warps,
 )
 
 TASKS = (faces, tracks, masks, streams, detect, landmark, guidance, parse, embed, reenact, swap, head3d, render)
-TASKS += (adapt, prompts, analyze, audit, experiments, explain, expressions, reports)
+TASKS += (adapt, prompts, training, analyze, audit, experiments, explain, expressions, reports)
 TASKS += (restore, videos, privacy, faceset, segs, warps)
 TASKS += (identity, gallery, match)
 

@@ -34,11 +34,17 @@ CHECKPOINTS = {
     "adapt_arc2face": "v1-5-pruned-emaonly.safetensors",
     "adapt_arc2face_expression": "v1-5-pruned-emaonly.safetensors",
     "adapt_consistentid": "v1-5-pruned-emaonly.safetensors",
+    "adapt_pva": "512-inpainting-ema.safetensors",
 }
 UNETS = dict.fromkeys(("adapt_arc2face", "adapt_arc2face_expression"), "arc2face_unet.safetensors")
 ON_STANDINS = [path for path in WORKFLOWS if path.stem not in CHECKPOINTS]
 # What tests run of those. There is no face in what a seeded network makes: the detector takes what is least unlike one.
-SMALL = {"KSampler": {"steps": 2}, "LikenessDetectFaces": {"threshold": 0.0, "max_faces": 1}}
+SMALL: dict[str, dict[str, Any]] = {
+    "KSampler": {"steps": 2},
+    "LikenessAlignFaces": {"size": 64},
+    "LikenessDetectFaces": {"threshold": 0.0, "max_faces": 1},
+    "LikenessTrainIdentityAdapter": {"steps": 1, "size": 64},
+}
 SHRUNK = {
     "EmptyLatentImage": ("width", "height"),
     "SolidMask": ("width", "height"),
@@ -99,7 +105,7 @@ def write_checkpoint(base: Path, workflow: str) -> None:
     for file in files:
         file.parent.mkdir(parents=True, exist_ok=True)
         if not file.exists():
-            file.symlink_to(toy_checkpoint.write(CACHE))
+            file.symlink_to(toy_checkpoint.write(CACHE, "inpainting" in file.name))
 
 
 def _made(model: Model) -> Path:

@@ -138,11 +138,27 @@ def told_of(house: House, seed: int) -> dict[str, Any]:
     }
 
 
+def pva(house: House) -> Any:
+    """PVA with the toys' widths."""
+    module = sys.modules[house.adapt.__name__ + ".pva"]
+    by_key = house.sizes("sd2_inpaint")
+    blocks = {name: by_key[key] for name, key in module.BLOCKS.items()}
+    transform = {"given": 512, "size": toys.CONTEXT["sd2_inpaint"], "hidden": 64, "layers": 2, "queries": 4}
+    return toys.fill(module.PVA(blocks, transform, 0))
+
+
+def identity_of(house: House, seed: int) -> dict[str, Any]:
+    """A made-up identity."""
+    vectors = torch.randn(1, 512, generator=torch.Generator().manual_seed(seed))
+    return {"embeddings": house.types.Embeddings(None, "arcface-1", vectors)}
+
+
 CASES = (
     Case("facechain_fact", "sd15", fact),
     Case("arc2face_expression", "sd15", expression, expression_of),
     Case("consistentid_sd15", "sd15", lambda house: consistentid(house, "sd15"), told_of),
     Case("consistentid_sdxl", "sdxl", lambda house: consistentid(house, "sdxl"), told_of),
+    Case("pva", "sd2_inpaint", pva, identity_of),
     Case("cross_sd15", "sd15", lambda house: toys.fill(cross.make(house.adapt, "sd15", house.sizes("sd15")))),
     Case("cross_sdxl", "sdxl", lambda house: toys.fill(cross.make(house.adapt, "sdxl", house.sizes("sdxl")))),
 )

@@ -177,14 +177,18 @@ def test_a_condition_for_an_area_gets_that_part_of_the_mask(house, case, seen):
 def test_tiles_of_a_batch_are_told_what_their_conditions_are(house, case):
     """A tiled sampler hands in all conditions of one tile, then of the next; one tile at a time gives the same."""
 
+    def parts(value):
+        """What each of two tiles is told: of a picture its own half."""
+        return [value[..., :8], value[..., 8:]] if value.ndim == 4 else [value, value]
+
     def tiled(count):
         def run(apply_model, given):
             x, t, c = given["input"], given["timestep"], given["c"]
-            tiles, text = [x[..., :8], x[..., 8:]], {k: v for k, v in c.items() if torch.is_tensor(v)}
+            tiles, told = parts(x), {k: v for k, v in c.items() if torch.is_tensor(v)}
             made = []
             for start in range(0, 2, count):
                 part = tiles[start : start + count]
-                more = {name: torch.cat([value] * count) for name, value in text.items()}
+                more = {name: torch.cat(parts(value)[start : start + count]) for name, value in told.items()}
                 made += apply_model(torch.cat(part), torch.cat([t] * count), **{**c, **more}).chunk(count)
             return torch.cat(made, -1)
 

@@ -1,4 +1,4 @@
-"""Denoisers of SD 1.5's and SDXL's build, a hundredth as wide, of core's own classes and with seeded weights."""
+"""Denoisers built as SD 1.5, SD 2 inpainting, SDXL, a hundredth as wide, of core's own classes, with seeded weights."""
 
 from __future__ import annotations
 
@@ -8,9 +8,10 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-CONTEXT = {"sd15": 48, "sdxl": 64}  # width of the text
+CONTEXT = {"sd15": 48, "sdxl": 64, "sd2_inpaint": 56}  # width of the text
 POOLED = 32
 WIDTH = 32  # channels of the first level
+HEADS = ("num_heads", "num_head_channels")
 COMMON = {
     "image_size": 32,
     "in_channels": 4,
@@ -45,6 +46,14 @@ SDXL = {
     "num_classes": "sequential",
     "adm_in_channels": POOLED + 6 * 256,
 }
+SD2_INPAINT = {
+    **SD15,
+    "in_channels": 9,  # the latents, the mask, and what it leaves
+    "context_dim": CONTEXT["sd2_inpaint"],
+    "use_linear_in_transformer": True,
+    "num_heads": -1,
+    "num_head_channels": 8,
+}
 FLUX = {
     "image_model": "flux",
     "in_channels": 16,
@@ -64,17 +73,19 @@ FLUX = {
     "guidance_embed": False,
 }
 CONFIGS = {"sd15": {**COMMON, **SD15}, "sdxl": {**COMMON, **SDXL}, "flux": FLUX}
+CONFIGS["sd2_inpaint"] = {**COMMON, **SD2_INPAINT}
 
 
 def model(kind: str, dtype: torch.dtype = torch.float32, width: int = WIDTH) -> Any:
-    """A MODEL: "sd15", "sdxl" or "flux"; ``width`` is a UNet's first level's."""
+    """A MODEL: "sd15", "sdxl", "sd2_inpaint" or "flux"; ``width`` is a UNet's first level's."""
     import comfy.model_management
     import comfy.model_patcher
     import comfy.supported_models
 
     wide = {} if kind == "flux" else {"model_channels": width}
-    build = {"sd15": "SD15", "sdxl": "SDXL", "flux": "Flux"}[kind]
+    build = {"sd15": "SD15", "sdxl": "SDXL", "sd2_inpaint": "SD20", "flux": "Flux"}[kind]
     config = getattr(comfy.supported_models, build)({**CONFIGS[kind], **wide, "dtype": dtype})
+    config.unet_config |= {name: CONFIGS[kind][name] for name in HEADS if name in CONFIGS[kind]}  # a build has its own
     config.set_inference_dtype(dtype, None)
     network = config.get_model({}, "")
     fill(network.diffusion_model)
@@ -126,7 +137,29 @@ def controlnet(kind: str) -> Any:
     import comfy.controlnet
     import comfy.ops
 
-    given = {key: value for key, value in CONFIGS[kind].items() if key not in ("out_channels",)}
+    given = {key: value for key, value in CONFIGS[kind].items() if key not in ("out_channels",)} | {"in_channels": 4}
     depths = given.pop("transformer_depth_output") and given
     network = comfy.cldm.cldm.ControlNet(**depths, hint_channels=3, operations=comfy.ops.manual_cast)
     return comfy.controlnet.ControlNet(fill(network, 3), global_average_pooling=False)
+
+
+def clip() -> Any:
+    """A CLIP of SD 2's build, as wide as the toy's text, with its own tokenizer."""
+    import comfy.sd
+    import comfy.supported_models_base
+    import comfy.text_encoders.sd2_clip as sd2
+
+    target = comfy.supported_models_base.ClipTarget(sd2.SD2Tokenizer, sd2.SD2ClipModel)
+    size = CONTEXT["sd2_inpaint"]
+    sizes = {"hidden_size": size, "intermediate_size": 64, "num_attention_heads": 4, "num_hidden_layers": 3}
+    made = comfy.sd.CLIP(target, model_options={"clip_h_model_config": {**sizes, "projection_dim": size}})
+    fill(made.cond_stage_model, 7)
+    return made
+
+
+def vae() -> Any:
+    """The tiny VAE, of core's own build."""
+    import comfy.sd
+    import comfy.taesd.taesd
+
+    return comfy.sd.VAE(sd=fill(comfy.taesd.taesd.TAESD(), 8).state_dict())
