@@ -12,7 +12,7 @@ import golden
 import seeded
 import seeding
 from headless import PACK, workflow
-from host.adapt import toys
+from host.adapt import cases, toys
 
 FOLDER = PACK / "tests/checkpoints/pva"
 CONTEXT, WIDTH, HEADS = 128, 320, 5
@@ -180,7 +180,7 @@ def test_what_was_learned_shows_in_core_s_sampler(house, lesson, model, trained)
     assert made.isfinite().all()
     assert (made - without).abs().max() > 1e-2
     assert (lesson.sample(shown) - made).abs().max() > 1e-3  # the word
-    other = house.person(5)["embeddings"]
+    other = cases.identity_of(house, 5)["embeddings"]
     with pytest.raises(ValueError, match="which PVA was trained on, got arcface-1: choose"):
         house.apply(model, adapter, embeddings=other)
 
