@@ -273,7 +273,7 @@ class VerificationReport(io.ComfyNode):
     @classmethod
     def execute(cls, pairs, far="", distances=False, own_thresholds="", bad=None) -> io.NodeOutput:
         fars = verification.parse_fars(far)
-        report = verification.report(pairs, fars, distances)
+        report = verification.report(pairs, fars, distances, own_thresholds.strip())
         if bad is not None and len(bad):
             report = report.with_table("Photos without a vector", bad)
         judged = verification.judge(pairs, own_thresholds.strip(), distances)

@@ -2,6 +2,7 @@
 
 from ..weights import OnnxSystem, System
 from . import arcface, dlib_resnet, facenet, fsfm, stylegan_encoders
+from .stylegan_encoders import choose_average
 
 SYSTEMS: tuple[System | OnnxSystem, ...] = (
     dlib_resnet.SYSTEM,
@@ -10,5 +11,7 @@ SYSTEMS: tuple[System | OnnxSystem, ...] = (
     facenet.SYSTEM,
     stylegan_encoders.SYSTEM,
 )
-SYSTEMS += (fsfm.SYSTEM,)
+SYSTEMS += (stylegan_encoders.RESTYLE_SYSTEM, fsfm.SYSTEM)
 METHODS = ("recognizability",)  # published, each a module here, without a network of its own
+
+__all__ = ["METHODS", "SYSTEMS", "choose_average"]
