@@ -66,8 +66,7 @@ GRAPH = Graph(
     Column((), (eyes_shown,)),
     Column((), (boundary_shown,)),
     frames={
-        "How real does it look?": (told, table, sure, count),
-        "Made alike?": (one, two, compared, alike),
+        "How real does it look, and are two made alike?": (told, table, sure, count, one, two, compared, alike),
         "The patches it learned from": (learned, parsed, *drawings),
     },
     pictures=(eyes_shown, boundary_shown),
