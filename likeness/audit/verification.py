@@ -264,8 +264,8 @@ def _group_section(signed: Numbers, same: Flags, table: Table, by: str, lower_is
     for label in dict.fromkeys(labels.tolist()):
         inside = labels == label
         if same[inside].all() or not same[inside].any():
-            what = "two people" if same[inside].all() else "one person"
-            raise ValueError(f"Expected pairs of both kinds in each group of {by}, got no pair of {what} in {label}.")
+            rows.append((label, int(inside.sum()), 0, math.nan, math.nan, math.nan))
+            continue
         steps = steps_of(signed[inside], lower_is_closer)
         folds = judge_folds(signed[inside], same[inside], _fold_of(table, same, inside), steps)
         accuracy = np.array([fold.accuracy for fold in folds])
@@ -276,8 +276,11 @@ def _group_section(signed: Numbers, same: Flags, table: Table, by: str, lower_is
     each = found.numbers("accuracy")
     notes = [
         "Each group by its own thresholds, each fold by those of the others: what a single threshold does to a "
-        "group is not seen here; Slice Report on judged pairs without a group's own thresholds shows it."
+        "group is not seen here; Slice Report on pairs judged without own thresholds shows it."
     ]
-    if len(each) > 1:
-        notes.append(f"Mean {each.mean():.5f}, deviation between groups {each.std():.5f}, range {np.ptp(each):.5f}.")
+    if lost := found.select(np.isnan(each)).texts(by):
+        notes.append(f"Groups with pairs of one kind only have no accuracy: {', '.join(map(str, lost))}.")
+    known = each[~np.isnan(each)]
+    if len(known) > 1:
+        notes.append(f"Mean {known.mean():.5f}, deviation between groups {known.std():.5f}, range {np.ptp(known):.5f}.")
     return Section(f"Accuracy by {by}", found, None, tuple(notes))
