@@ -81,7 +81,7 @@ def build(state_dict: StateDict, systems: Iterable[System | OnnxSystem]) -> nn.M
         if all(key in state_dict for key in system.keys):
             break
     else:
-        names = ", ".join(system.name for system in candidates)
+        names = ", ".join(dict.fromkeys(system.name for system in candidates))
         first = ", ".join(list(state_dict)[:3])
         raise UnsupportedCheckpointError(
             f"Not a checkpoint of {names}: it holds {len(state_dict)} tensors, the first are {first}."

@@ -2,14 +2,17 @@
 
 import json
 
+import comfy.utils
 from comfy_api.latest import io
 
 from ..likeness import analyze
 from ..likeness.analyze.reading import NOTE
+from ..likeness.audit import photo_scores
 from ..likeness.select import fill_missing, fill_missing_in
 from ..likeness.types import same_faces
 from . import convert, host
 from .missing import missing_input
+from .reports import check_input, input_path, state_of
 
 FOLDER = host.model_folder("face_analyzer")
 
@@ -21,14 +24,17 @@ class LoadFaceAnalyzer(io.ComfyNode):
             node_id="LikenessLoadFaceAnalyzer",
             display_name="Load Face Analyzer",
             category="likeness/analyze",
-            description="Loads what tells attributes of faces: smile, hair, glasses, apparent age and more. A file of "
-            "your own is recognised by its tensors.",
+            description="Loads what tells attributes of faces: smile, hair, glasses, apparent age and more; or how "
+            "real a face looks. A file of your own is recognised by its tensors.",
             search_aliases=[
                 "face attributes",
                 "age estimation",
                 "gender",
                 "celeba",
-                *(system.name for system in analyze.SYSTEMS),
+                "deepfake detection",
+                "anti-spoofing",
+                "liveness",
+                *dict.fromkeys(system.name for system in analyze.SYSTEMS),
             ],
             inputs=[
                 io.Combo.Input(
@@ -37,6 +43,16 @@ class LoadFaceAnalyzer(io.ComfyNode):
                     tooltip="Published weights by name, or a file in models/face_analyzer.",
                 ),
                 host.engine_input(),
+                io.Combo.Input(
+                    "preparation",
+                    options=["auto", *analyze.fsfm_detectors.PREPARATIONS],
+                    default="auto",
+                    optional=True,
+                    advanced=True,
+                    tooltip="FSFM's two-class detectors only: how pictures are made for them. auto is what the "
+                    "published weights were trained on; a file of your own does not say it, so choose: which photos' "
+                    "mean colour, and whether only the middle of the square is seen. Other models refuse a choice.",
+                ),
             ],
             hidden=[io.Hidden.unique_id],
             outputs=[host.FaceAnalyzer.Output("analyzer", tooltip="The network, for Analyze Faces.")],
@@ -48,8 +64,9 @@ class LoadFaceAnalyzer(io.ComfyNode):
         return host.check_model(FOLDER, model, analyze.SYSTEMS)
 
     @classmethod
-    def execute(cls, model, engine="auto") -> io.NodeOutput:
+    def execute(cls, model, engine="auto", preparation="auto") -> io.NodeOutput:
         loaded = host.load_model(FOLDER, model, analyze.SYSTEMS, engine)
+        analyze.choose_preparation(loaded.patcher.model, preparation, model)
         host.show(cls, loaded.engine)
         return io.NodeOutput(loaded)
 
@@ -173,4 +190,62 @@ class SelectByAttributes(io.ComfyNode):
         return io.NodeOutput(people, fill_missing_in(attributes.select(kept), missing), len(people))
 
 
-NODES = (LoadFaceAnalyzer, AnalyzeFaces, SelectByAttributes)
+class AnalyzePhotos(io.ComfyNode):
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        return io.Schema(
+            node_id="LikenessAnalyzePhotos",
+            display_name="Analyze Photos",
+            category="likeness/analyze",
+            description="What an analyzer tells of each photo that a table lists, as columns beside what is known of "
+            "it: for Slice Report, or Spoof Report. A bad photo is listed, and nothing else is lost.",
+            search_aliases=["batch analysis", "score photos", "test set", "evaluate analyzer", "folder of photos"],
+            inputs=[
+                host.FaceDetector.Input("detector", tooltip="From Load Face Detector."),
+                host.FaceAnalyzer.Input("analyzer", tooltip="From Load Face Analyzer: who is judged."),
+                host.Table.Input("table", tooltip="A row per photo, from Load Table."),
+                io.String.Input("column", default="file", tooltip="The column that names each photo."),
+                io.String.Input(
+                    "folder", default="", tooltip="The photos' folder in the input folder; empty: the input folder."
+                ),
+                io.Float.Input(
+                    "threshold",
+                    default=0.5,
+                    min=0.0,
+                    max=1.0,
+                    step=0.01,
+                    optional=True,
+                    advanced=True,
+                    tooltip="How sure the detector must be.",
+                ),
+            ],
+            outputs=[
+                host.Table.Output(
+                    "table",
+                    tooltip="Its rows with a column for each measure, such as score_real, and for each label, such as "
+                    "celeba40.Smiling; missing where a photo is bad.",
+                ),
+                host.Table.Output("bad", tooltip="Photos without a face, and why."),
+            ],
+        )
+
+    @classmethod
+    def validate_inputs(cls, folder) -> bool | str:
+        return check_input(folder)
+
+    @classmethod
+    def fingerprint_inputs(cls, folder, **_) -> float:
+        return state_of(folder)
+
+    @classmethod
+    def execute(cls, detector, analyzer, table, column, folder, threshold=0.5) -> io.NodeOutput:
+        names = table.texts(column)
+        networks = (detector.ready(), analyzer.ready())
+        progress, seen = comfy.utils.ProgressBar(len(names)), []
+        for one in photo_scores.look(names, input_path(folder), *networks, threshold):
+            seen.append(one)
+            progress.update(1)
+        return io.NodeOutput(*photo_scores.add_columns(table, seen))
+
+
+NODES = (LoadFaceAnalyzer, AnalyzeFaces, SelectByAttributes, AnalyzePhotos)

@@ -4,7 +4,7 @@ import comfy.utils
 from comfy_api.latest import io
 
 from ..likeness import onnx
-from ..likeness.audit import casual_conversations, photo_pairs, skin_tone, verification, webface260m
+from ..likeness.audit import casual_conversations, photo_pairs, skin_tone, spoofing, verification, webface260m
 from ..likeness.audit.report import Report
 from . import convert, host
 from .reports import check_input, input_path, state_of
@@ -273,12 +273,64 @@ class VerificationReport(io.ComfyNode):
     @classmethod
     def execute(cls, pairs, far="", distances=False, own_thresholds="", bad=None) -> io.NodeOutput:
         fars = verification.parse_fars(far)
-        report = verification.report(pairs, fars, distances)
+        report = verification.report(pairs, fars, distances, own_thresholds.strip())
         if bad is not None and len(bad):
             report = report.with_table("Photos without a vector", bad)
         judged = verification.judge(pairs, own_thresholds.strip(), distances)
         points = report.table
         return io.NodeOutput(report, judged, float(points["TAR"][-1]), float(points["threshold"][-1]))
+
+
+class SpoofReport(io.ComfyNode):
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        return io.Schema(
+            node_id="LikenessSpoofReport",
+            display_name="Spoof Report",
+            category="likeness/audit",
+            description="How well scores tell real faces from spoofs or forgeries: HTER, EER, ACER, AUC and the ROC, "
+            "by the anti-spoofing protocol.",
+            search_aliases=["anti-spoofing", "HTER", "ACER", "EER", "AUC", "liveness", "MCIO", "deepfake detection"],
+            inputs=[
+                host.Table.Input("table", tooltip="A row per frame or photo, from Analyze Photos or a file."),
+                io.String.Input("score", default="score_real", tooltip="The column of how real it looks, 0 to 1."),
+                io.String.Input("real", default="real", tooltip="The column of what is so: true where it is real."),
+                io.String.Input(
+                    "video",
+                    default="",
+                    optional=True,
+                    tooltip="The column that names each row's video: its frames are averaged. Empty: row by row.",
+                ),
+                io.String.Input(
+                    "by",
+                    default="",
+                    optional=True,
+                    tooltip="A column whose values are judged one by one, such as the data set. Empty: all together.",
+                ),
+                host.Table.Input(
+                    "development",
+                    optional=True,
+                    tooltip="Other rows with the same columns, to set the threshold on; else the judged rows set it, "
+                    "as the protocol does, which flatters.",
+                ),
+                host.Table.Input("bad", optional=True, tooltip="Photos that failed, to be listed in the report."),
+            ],
+            outputs=[
+                host.Report.Output("report", tooltip="For Save Report."),
+                host.Table.Output("rates", tooltip="A row per data set."),
+                io.Float.Output("hter", tooltip="Half total error rate of the first row, 0 to 1."),
+                io.Float.Output("threshold", tooltip="Where that is taken."),
+            ],
+        )
+
+    @classmethod
+    def execute(cls, table, score, real, video="", by="", development=None, bad=None) -> io.NodeOutput:
+        columns = [name.strip() for name in (score, real, video, by)]
+        report = spoofing.report(table, *columns, development)
+        if bad is not None and len(bad):
+            report = report.with_table("Photos without a score", bad)
+        rates = report.table
+        return io.NodeOutput(report, rates, float(rates["HTER"][0]), float(rates["threshold"][0]))
 
 
 class TimeRecognition(io.ComfyNode):
@@ -325,4 +377,4 @@ class TimeRecognition(io.ComfyNode):
         return io.NodeOutput(int(report.table["total ms"][0]), str(report.table["track"][0]), report)
 
 
-NODES = (SliceReport, MeasureSkinTone, ScorePhotoPairs, VerificationReport, TimeRecognition)
+NODES = (SliceReport, MeasureSkinTone, ScorePhotoPairs, VerificationReport, SpoofReport, TimeRecognition)

@@ -31,6 +31,12 @@ class LoadFaceEmbedder(io.ComfyNode):
                     tooltip="Published weights by name, or a file in models/face_embedding.",
                 ),
                 host.engine_input(),
+                io.Image.Input(
+                    "average",
+                    optional=True,
+                    tooltip="Only for the encoders that were pretrained on StyleGAN (IR_50_ReStyle): the average image "
+                    "of their training, 112 x 112, which they see beside every face. Other models take none.",
+                ),
             ],
             hidden=[io.Hidden.unique_id],
             outputs=[host.FaceEmbedder.Output("embedder", tooltip="The network, for Embed Faces.")],
@@ -42,8 +48,9 @@ class LoadFaceEmbedder(io.ComfyNode):
         return host.check_model(FOLDER, model, embed.SYSTEMS)
 
     @classmethod
-    def execute(cls, model, engine="auto") -> io.NodeOutput:
+    def execute(cls, model, engine="auto", average=None) -> io.NodeOutput:
         loaded = host.load_model(FOLDER, model, embed.SYSTEMS, engine)
+        embed.choose_average(loaded.patcher.model, None if average is None else convert.rgb(average))
         loaded.weights = host.terms(model, embed.SYSTEMS)
         host.show(cls, loaded.engine)
         return io.NodeOutput(loaded)

@@ -3,6 +3,7 @@
 from comfy_api.latest import io
 
 from ..likeness import parse
+from ..likeness.geometry import check_image, cut, uncut
 from ..likeness.select import fill_missing
 from ..likeness.types import Faces
 from . import convert, host
@@ -149,4 +150,65 @@ class ParsingToMask(io.ComfyNode):
         return io.NodeOutput(convert.to_host(parse.to_mask(parsing, *read_regions(regions))))
 
 
-NODES = (LoadFaceParser, ParseFaces, ParsingToMask)
+class MaskFacePatches(io.ComfyNode):
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        return io.Schema(
+            node_id="LikenessMaskFacePatches",
+            display_name="Mask Face Patches",
+            category="likeness/parse",
+            description="Hides square patches of each face as FSFM's training does (CRFR-P): one facial region as a "
+            "whole, and of all others the same share.",
+            search_aliases=["CRFR-P", "FSFM", "masked image modeling", "patch mask", "MAE", "facial masking"],
+            inputs=[
+                host.FaceParsing.Input(
+                    "parsing", tooltip="From Parse Faces; FaceXFormer and RTNet know hair, mesh_regions the rest."
+                ),
+                io.Image.Input("image", tooltip="The images that were parsed."),
+                io.Combo.Input(
+                    "region",
+                    options=["random", *parse.crfrp.COVERED],
+                    default="random",
+                    tooltip="What is hidden as a whole. boundary: where skin meets hair or background. random: drawn "
+                    "for each face.",
+                ),
+                io.Float.Input(
+                    "ratio",
+                    default=parse.crfrp.RATIO,
+                    min=0.05,
+                    max=0.95,
+                    step=0.05,
+                    tooltip="Share of the patches that are hidden; FSFM was trained with 0.75.",
+                ),
+                io.Int.Input("mask_seed", default=0, min=0, max=2**32 - 1, tooltip="Of what is drawn."),
+                io.Combo.Input(
+                    "patch",
+                    options=["8", "14", "16", "28", "32"],
+                    default="16",
+                    optional=True,
+                    advanced=True,
+                    tooltip="Side of a patch in a crop of 224 pixels.",
+                ),
+            ],
+            outputs=[
+                io.Image.Output("crops", tooltip="The faces as FSFM sees them, 224 pixels, nothing hidden."),
+                io.Mask.Output("mask", tooltip="Of the crops: the hidden patches."),
+                io.Mask.Output("covered", tooltip="Of the crops: those of the region that is hidden as a whole."),
+                io.Mask.Output("image_mask", tooltip="One mask per image: the hidden patches of all its faces."),
+                host.FaceAlignment.Output("alignment", tooltip="How the crops were cut, for Paste Faces."),
+            ],
+        )
+
+    @classmethod
+    def execute(cls, parsing, image, region, ratio, mask_seed, patch="16") -> io.NodeOutput:
+        if parsing is None:
+            raise ValueError("Expected a parsing, got none: this analyzer gives none; use Parse Faces.")
+        check_image(image, parsing.faces)
+        made = parse.crfrp.mask_faces(parsing, region, ratio, int(patch), mask_seed)
+        cutting, hidden = made.alignment, made.squares(made.hidden)
+        crops = cut(convert.rgb(image), cutting.faces.image_index, cutting.matrix, cutting.size)
+        masks = (hidden, made.squares(made.covered), uncut(hidden, cutting))
+        return io.NodeOutput(convert.to_host(crops), *map(convert.to_host, masks), cutting)
+
+
+NODES = (LoadFaceParser, ParseFaces, ParsingToMask, MaskFacePatches)

@@ -19,7 +19,7 @@ SYSTEMS = {
     "detect": "yunet blazeface mtcnn scrfd directmhp s3fd",
     "landmark": "mediapipe_mesh mediapipe_face fan chatanything",
     "parse": "mesh_regions selfie_segmentation rtnet easyportrait",
-    "analyze": "facexformer faceptor farl facescan_paligemma finecliper dfer_clip",
+    "analyze": "facexformer fsfm_detectors faceptor farl facescan_paligemma finecliper dfer_clip",
     "embed": "dlib_resnet arcface facenet stylegan_encoders flip fsfm recognizability",
     "adapt": "arc2face consistentid wplus_adapter facechain_fact facechain_lora pva stableidentity sefi_ide unif2ace",
     "synth": "vec2face idiff_face tp_gan sd_gan",

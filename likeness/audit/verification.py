@@ -141,13 +141,14 @@ def check_pairs(table: Table) -> tuple[Numbers, Flags, Flags]:
     return scores, same, known
 
 
-def report(table: Table, fars: Sequence[float] = FARS, lower_is_closer: bool = False) -> Report:
+def report(table: Table, fars: Sequence[float] = FARS, lower_is_closer: bool = False, by: str = "") -> Report:
     """ROC, true accept rates at false accept rates, and the accuracy over folds where the pairs have some.
 
     Args:
         table: Pairs: ``score``, ``same``, and ``fold`` where there are folds.
         fars: False accept rates.
         lower_is_closer: Whether scores are distances.
+        by: A column whose values each have an accuracy of their own, over folds and by their own thresholds.
     """
     scores, same, known = check_pairs(table)
     signed = (-scores if lower_is_closer else scores)[known]
@@ -172,6 +173,8 @@ def report(table: Table, fars: Sequence[float] = FARS, lower_is_closer: bool = F
     sections = [Section("True accept rates", points, chart, tuple(notes))]
     if "fold" in table.names and len(np.unique(table["fold"])) > 1:
         sections.append(_fold_section(signed, same, table.select(known), lower_is_closer))
+    if by:
+        sections.append(_group_section(signed, same, table.select(known), by, lower_is_closer))
     count = f"{int(same.sum())} pairs of one person, {int((~same).sum())} of two"
     said = [f"{count}; area under the ROC {area(false, true):.6f}."]
     if lost := int((~known).sum()):
@@ -196,9 +199,8 @@ def judge(table: Table, by: str = "", lower_is_closer: bool = False) -> Table:
     judged = np.zeros(len(table), dtype=bool)
     for label in np.unique(labels):
         inside = labels == label
-        fold = table.numbers("fold")[inside] if "fold" in table.names else deal(same[inside])
-        steps = candidates(scores[inside])
-        numbers = fold.astype(np.int64)
+        numbers = _fold_of(table, same, inside)
+        steps = steps_of(scores[inside], lower_is_closer) if by else candidates(scores[inside])
         folds = judge_folds(scores[inside], same[inside], numbers, steps)
         limits = dict(zip(np.unique(numbers).tolist(), [one.threshold for one in folds], strict=True))
         judged[inside] = scores[inside] > np.array([limits[n] for n in numbers.tolist()])
@@ -221,6 +223,23 @@ def candidates(scores: Numbers) -> Numbers:
     return np.append(np.nextafter(steps[0], -np.inf), steps)
 
 
+def steps_of(scores: Numbers, lower_is_closer: bool) -> Numbers:
+    """Thresholds to try as tables of accuracy per group do; of distances, whose scale is not known, ``candidates``.
+
+    Of cosines they are those of 400 squared distances between unit vectors, from 0 in steps of 0.01.
+    Source: seva100/stylegan-for-facerec, util/utils.py and util/verification.py, by reading.
+    """
+    if lower_is_closer or (np.abs(scores) > 1 + 1e-6).any():
+        return candidates(scores)
+    return 1 - np.arange(0, 4, 0.01) / 2
+
+
+def _fold_of(table: Table, same: Flags, inside: Flags) -> Whole:
+    """The fold of each pair of a group: the table's, or dealt."""
+    fold = table.numbers("fold")[inside] if "fold" in table.names else deal(same[inside])
+    return fold.astype(np.int64)
+
+
 def area(false: Numbers, true: Numbers) -> float:
     """The area under an ROC curve, by trapezoids."""
     x, y = np.concatenate([[0.0], false, [1.0]]), np.concatenate([[0.0], true, [1.0]])
@@ -236,3 +255,32 @@ def _fold_section(signed: Numbers, same: Flags, table: Table, lower_is_closer: b
     accuracy = np.array([fold.accuracy for fold in folds])
     note = f"Accuracy {accuracy.mean():.5f} +- {accuracy.std():.5f} (mean and deviation over {len(folds)} folds)."
     return Section("Folds", Table.of(["fold", "pairs", "threshold", "accuracy"], rows), None, (note,))
+
+
+def _group_section(signed: Numbers, same: Flags, table: Table, by: str, lower_is_closer: bool) -> Section:
+    """Mean accuracy over folds in each group, as RFW's tables have it."""
+    labels = np.array([str(label) for label in table.texts(by)])
+    rows: list[tuple[Cell, ...]] = []
+    for label in dict.fromkeys(labels.tolist()):
+        inside = labels == label
+        if same[inside].all() or not same[inside].any():
+            rows.append((label, int(inside.sum()), 0, math.nan, math.nan, math.nan))
+            continue
+        steps = steps_of(signed[inside], lower_is_closer)
+        folds = judge_folds(signed[inside], same[inside], _fold_of(table, same, inside), steps)
+        accuracy = np.array([fold.accuracy for fold in folds])
+        limit = float(np.mean([fold.threshold for fold in folds]))
+        shown = -limit if lower_is_closer else limit
+        rows.append((label, int(inside.sum()), len(folds), float(accuracy.mean()), float(accuracy.std()), shown))
+    found = Table.of([by, "pairs", "folds", "accuracy", "deviation", "mean threshold"], rows)
+    each = found.numbers("accuracy")
+    notes = [
+        "Each group by its own thresholds, each fold by those of the others: what a single threshold does to a "
+        "group is not seen here; Slice Report on pairs judged without own thresholds shows it."
+    ]
+    if lost := found.select(np.isnan(each)).texts(by):
+        notes.append(f"Groups with pairs of one kind only have no accuracy: {', '.join(map(str, lost))}.")
+    known = each[~np.isnan(each)]
+    if len(known) > 1:
+        notes.append(f"Mean {known.mean():.5f}, deviation between groups {known.std():.5f}, range {np.ptp(known):.5f}.")
+    return Section(f"Accuracy by {by}", found, None, tuple(notes))

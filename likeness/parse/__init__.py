@@ -4,13 +4,13 @@ from torch import nn
 
 from ..analyze import facexformer
 from ..weights import OnnxSystem, System
-from . import easyportrait, mesh_regions, rtnet, selfie_segmentation
+from . import crfrp, easyportrait, mesh_regions, rtnet, selfie_segmentation
 from .regions import CLASSES, GROUPS, find_classes, to_mask
 
 SYSTEMS: tuple[System | OnnxSystem, ...] = (mesh_regions.SYSTEM, selfie_segmentation.SYSTEM, facexformer.SYSTEM)
 SYSTEMS += (rtnet.SYSTEM, rtnet.RESNET_SYSTEM, easyportrait.SYSTEM, easyportrait.ONNX_SYSTEM)
 
-__all__ = ["CLASSES", "GROUPS", "SYSTEMS", "choose_size", "find_classes", "to_mask"]
+__all__ = ["CLASSES", "GROUPS", "SYSTEMS", "choose_size", "crfrp", "find_classes", "to_mask"]
 
 
 def choose_size(network: nn.Module, size: int | None) -> None:

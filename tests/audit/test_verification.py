@@ -89,6 +89,36 @@ def test_accuracy_per_group_goes_through_the_slice_report():
     assert accuracy["group"]["all"] == pytest.approx((accuracy["group"]["A"] + accuracy["group"]["B"]) / 2)
 
 
+def test_accuracy_per_group_is_that_of_the_authors_tables():
+    theirs = json.loads((golden.FOLDER / "stylegan_encoders/groups.json").read_text())["groups"]
+    rows = []
+    for name, (first, second, same) in cases.groups().items():
+        scores = (first * second).sum(1)
+        rows += [(name, bool(one), float(score)) for one, score in zip(same, scores, strict=True)]
+    report = verification.report(Table.of(["ethnicity", "same", "score"], rows), by="ethnicity")
+    section = report.sections[-1]
+    assert section.title == "Accuracy by ethnicity"
+    for name, pairs, folds, accuracy, _, threshold in section.table.rows():
+        assert (pairs, folds) == (len(cases.groups()[name][0]), 10)
+        assert accuracy == pytest.approx(theirs[name]["accuracy"], abs=1e-12)
+        assert 2 - 2 * threshold == pytest.approx(theirs[name]["threshold"], abs=1e-9)  # a squared distance
+    accuracies = [group["accuracy"] for group in theirs.values()]
+    assert f"Mean {np.mean(accuracies):.5f}, deviation between groups {np.std(accuracies):.5f}" in section.notes[1]
+    judged = verification.judge(Table.of(["ethnicity", "same", "score"], rows), "ethnicity")
+    sliced = slice_report(judged, Measure("accuracy", "judged", "same"), ["ethnicity"], Sampling(0))
+    for row in sliced.table.rows():
+        if row[1] in theirs:
+            assert row[4] == pytest.approx(theirs[row[1]]["accuracy"], abs=1e-12)
+
+
+def test_a_group_of_one_kind_has_no_accuracy():
+    rows = [("a", True, 0.9), ("a", False, 0.1), ("b", True, 0.8)]
+    section = verification.report(Table.of(["group", "same", "score"], rows), by="group").sections[-1]
+    assert section.table["group"].tolist() == ["a", "b"]
+    assert np.isnan(section.table["accuracy"]).tolist() == [False, True]
+    assert section.notes[1:] == ("Groups with pairs of one kind only have no accuracy: b.",)
+
+
 def test_pairs_without_a_score_are_counted_and_not_judged():
     pairs = HAND.with_column("score", np.append(HAND["score"][:-1], np.nan))
     report = verification.report(pairs)

@@ -144,14 +144,23 @@ def flip(network):
     return {"model": held, "optimizer": trained(network), "config": settings, "epoch": 14}
 
 
+def spoofs(network):
+    """As few_shot_fas saves it: the best values as numpy and torch have them."""
+    rates = [np.float64(0.08), torch.tensor(0.9), 0.08, np.float64(0.98), 0.57, np.float64(91.7), np.float64(0.7)]
+    best = {"best_model_EER": np.float64(0.08), "best_model_ACER": 1.0, "best_model_ACC": np.float64(91.7)}
+    return {"epoch": 3, "state_dict": network.state_dict(), "valid_arg": rates, **best, "threshold": np.float64(0.57)}
+
+
 @pytest.mark.parametrize("zipped", [True, False], ids=["zip", "legacy"])
 @pytest.mark.parametrize(
     ("id", "file", "write"),
     [
         ("facexformer/iccv2025", "facexformer.safetensors", facexformer),
-        ("fsfm/unified_detector", "fsfm_unified_detector.safetensors", fsfm),
-        ("fsfm/ffpp_c23", "fsfm_ffpp_c23.safetensors", fsfm),
         ("fsfm/vf2_vit_b", "fsfm_vf2_vit_b.safetensors", fsfm),
+        ("fsfm_detectors/unified", "fsfm_unified_detector.safetensors", fsfm),
+        ("fsfm_detectors/ffpp_c23", "fsfm_ffpp_c23.safetensors", fsfm),
+        ("fsfm_detectors/ffpp_df_fe", "fsfm_ffpp_df_fe.safetensors", fsfm),
+        ("fsfm_detectors/mcio_msu", "fsfm_mcio_msu.safetensors", spoofs),
         ("faceptor/base", "faceptor_base.safetensors", faceptor),
         ("faceptor/full", "faceptor_full.safetensors", faceptor),
         ("fan/3d", "fan_depth.safetensors", fan_depth),

@@ -19,7 +19,18 @@ def schema(io: Any) -> Any:
         inputs=[
             *(
                 getattr(io, kind).Input(kind.lower(), **common)
-                for kind in ("Image", "Mask", "Audio", "Video", "Mesh", "Model", "Clip", "Vae", "Conditioning")
+                for kind in (
+                    "Image",
+                    "Mask",
+                    "Audio",
+                    "Video",
+                    "Mesh",
+                    "Model",
+                    "Clip",
+                    "ClipVision",
+                    "Vae",
+                    "Conditioning",
+                )
             ),
             io.AnyType.Input("any", optional=True),
             io.Load3DCamera.Input("camera", optional=True),

@@ -54,6 +54,20 @@ def pairs(generator: np.random.Generator) -> Table:
     return Table.of(["identity_a", "identity_b", "group", "same", "score", "factor", "step"], rows)
 
 
+def spoofs(generator: np.random.Generator) -> Table:
+    """Two frames each of 40 videos of three data sets, and how real each looked to a made-up detector."""
+    rows = []
+    for name, sharpness in (("set A", 1.8), ("set B", 1.1), ("set C", 0.6)):
+        for video in range(40):
+            real = video % 2 == 0
+            level = generator.normal(sharpness if real else -sharpness, 1)
+            for frame in range(2):
+                score = 1 / (1 + np.exp(-(level + generator.normal(0, 0.4))))
+                file = f"{name[-1].lower()}/{video:02}_{frame}.png"
+                rows.append((name, f"{name[-1].lower()}_{video:02}", file, real, round(float(score), 4)))
+    return Table.of(["set", "video", "file", "real", "score_real"], rows)
+
+
 def main() -> None:
     FOLDER.mkdir(exist_ok=True)
     generator = np.random.default_rng(2026)
@@ -62,6 +76,8 @@ def main() -> None:
     astronaut, hopper = "likeness_astronaut.png", "likeness_grace_hopper.jpg"
     photos = [(astronaut, astronaut, True), (hopper, hopper, True), (astronaut, hopper, False)]
     write_table(Table.of(["a", "b", "same"], photos), FOLDER / "photo_pairs.csv")
+    write_table(spoofs(np.random.default_rng(2027)), FOLDER / "spoofs.csv")
+    write_table(Table.of(["file", "real"], [(astronaut, True), (hopper, True)]), FOLDER / "photos.csv")
 
 
 if __name__ == "__main__":
