@@ -13,6 +13,7 @@ from . import (
     adapt,
     analyze,
     audit,
+    codes,
     detect,
     embed,
     experiments,
@@ -44,7 +45,7 @@ from . import (
 TASKS = (faces, tracks, masks, streams, detect, landmark, guidance, parse, embed, reenact, swap, head3d, render)
 TASKS += (adapt, analyze, audit, experiments, explain, expressions, reports)
 TASKS += (restore, videos, privacy, faceset, segs, warps)
-TASKS += (identity, gallery)
+TASKS += (identity, gallery, codes)
 
 
 STARTER = Path(__file__).parents[1] / "models_manifest/starter"

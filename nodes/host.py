@@ -1,7 +1,7 @@
 """All that this pack asks of ComfyUI: model files, device memory, progress, socket types."""
 
 import pickle
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import partial
 from pathlib import Path
 
@@ -266,13 +266,13 @@ def _make_onnx(path: str, systems: Systems, engine: str, device: str) -> nn.Modu
 
 
 def read_weights(path: str) -> dict[str, Tensor]:
-    """The tensors of a .safetensors file or a pickle, by name; a pickle's code never runs.
+    """The tensors of a .safetensors file or a pickle, by name, with dots where they are nested; no pickle's code runs.
 
     Raises:
         ValueError: The file is damaged, or a pickle of more than tensors.
     """
     try:
-        return comfy.utils.load_torch_file(path, safe_load=True)
+        return dict(_named(comfy.utils.load_torch_file(path, safe_load=True)))
     except Exception as error:
         if isinstance(error, pickle.UnpicklingError) and "GLOBAL " in str(error):
             got, remedy = "a pickle that would run code", "get a .safetensors file"
@@ -282,6 +282,14 @@ def read_weights(path: str) -> dict[str, Tensor]:
                 "get it again",
             )
         raise ValueError(f"Expected a file of tensors, got {got}: {remedy} for {path}.") from error
+
+
+def _named(held: Mapping, start: str = "") -> Iterator[tuple[str, Tensor]]:
+    for name, value in held.items():
+        if isinstance(value, Mapping):
+            yield from _named(value, f"{start}{name}.")
+        else:
+            yield f"{start}{name}", value
 
 
 def published_models(systems: Systems) -> dict[str, Published]:

@@ -15,18 +15,25 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import torch
 from safetensors.torch import save_file
 
 import golden
 import graphs
 import portrait_graphs
+import seeding
 import toy_checkpoint
 from likeness.manifest import Model, read_manifests
 from likeness.weights import join
 
 CACHE = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "likeness-tests/seeded"
 WORKFLOWS = sorted((Path(__file__).parents[1] / "workflows").glob("*.json"))
-CHECKPOINTS = {"adapt_fact": "majicmixRealistic_v6.safetensors"}  # that need ComfyUI's sampler
+CHECKPOINTS = {  # that need ComfyUI's sampler
+    "adapt_fact": "majicmixRealistic_v6.safetensors",
+    "adapt_wplus": "v1-5-pruned-emaonly-fp16.safetensors",
+}
+DIRECTIONS = {"interfacegan/smile": 64}  # edits of codes by name, and how many numbers the small codes' rows have
 ON_STANDINS = [path for path in WORKFLOWS if path.stem not in CHECKPOINTS]
 SMALL = {"EmptyLatentImage": {"width": 64, "height": 64}, "KSampler": {"steps": 2}}  # what tests run of those
 # What writes the file of ids that no layout describes.
@@ -49,12 +56,19 @@ def read(workflow: Path) -> dict[str, Any]:
     text = workflow.read_text(encoding="utf-8")
     for id in models():
         text = text.replace(f'"{id}"', f'"{file_name(id)}"')
+    for edit in DIRECTIONS:
+        text = text.replace(f'"{edit}"', f'"{direction_name(edit)}"')
     found = json.loads(text)
     for node in found["nodes"] if workflow.stem in CHECKPOINTS else ():
         for name, value in SMALL.get(node["type"], {}).items():
             place = list(node["widgets_values_named"]).index(name)
             node["widgets_values"][place] = node["widgets_values_named"][name] = value
     return found
+
+
+def direction_name(edit: str) -> str:
+    """The local file that stands in for a direction."""
+    return f"seeded_{edit.replace('/', '_')}.npy"
 
 
 def write(base: Path, workflows: Iterable[Path]) -> None:
@@ -68,6 +82,11 @@ def write(base: Path, workflows: Iterable[Path]) -> None:
     for path in workflows:
         if path.stem in CHECKPOINTS:
             write_checkpoint(base, CHECKPOINTS[path.stem])
+    for edit, size in DIRECTIONS.items():
+        if f'"{edit}"' in text:
+            path = base / "models/face_directions" / direction_name(edit)
+            path.parent.mkdir(parents=True, exist_ok=True)
+            np.save(path, seeding.noise(edit, torch.Size([1, size])).numpy())
     for id, model in models().items():
         if f'"{id}"' in text:
             folder = base / "models" / model.folder

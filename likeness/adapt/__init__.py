@@ -5,9 +5,9 @@ into an encoder, which runs once and turns a ``Person`` into ``Tokens``, and one
 runs at every step. The host's sampler decides whom each row of a batch shows, when, where and how much.
 """
 
-from . import facechain_fact
+from . import facechain_fact, wplus_adapter
 from .person import Adapter, Person, Site, Tokens, check_layout
 
 __all__ = ["SYSTEMS", "Adapter", "Person", "Site", "Tokens", "check_layout"]
 
-SYSTEMS = (facechain_fact.SYSTEM,)
+SYSTEMS = (facechain_fact.SYSTEM, wplus_adapter.SYSTEM)

@@ -94,17 +94,23 @@ class ResidualEncoder(nn.Module):
         return Embeddings(faces, self.space, vectors(self, x, self.size))
 
 
-def hparams(state_dict: StateDict) -> dict[str, Any]:
-    """The network's arguments, read off tensor shapes; a stage begins where the width changes, and at the start."""
-    blocks, width = [], WIDTH
-    for number in range(count(state_dict, "body")):
-        name = f"body.{number}.res_layer"
+def block_sizes(state_dict: StateDict, prefix: str = "") -> tuple[tuple[int, int, int, int], ...]:
+    """Width, output, stride and attention of each block; a stage begins where the width changes, and at the start."""
+    blocks, width = [], state_dict[f"{prefix}input_layer.0.weight"].shape[0]
+    for number in range(count(state_dict, f"{prefix}body")):
+        name = f"{prefix}body.{number}.res_layer"
         out = state_dict[f"{name}.1.weight"].shape[0]
         inner = state_dict[f"{name}.5.fc1.weight"].shape[0] if f"{name}.5.fc1.weight" in state_dict else 0
         blocks.append((width, out, 2 if number == 0 or out != width else 1, inner))
         width = out
+    return tuple(blocks)
+
+
+def hparams(state_dict: StateDict) -> dict[str, Any]:
+    """The network's arguments, read off tensor shapes."""
+    blocks = block_sizes(state_dict)
     size, wide = state_dict["output_layer.3.weight"].shape
-    return {"blocks": tuple(blocks), "side": round((wide / width) ** 0.5), "size": size}
+    return {"blocks": blocks, "side": round((wide / blocks[-1][1]) ** 0.5), "size": size}
 
 
 SYSTEM = System(

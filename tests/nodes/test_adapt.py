@@ -48,3 +48,21 @@ def test_a_head_mask_is_of_the_same_images(pack):
     assert read(torch.ones(1, 8, 6, dtype=torch.float16), image).shape == (3, 8, 6)
     with pytest.raises(ValueError, match="a head_mask of 3 images of 6 x 8, got 2 of 6 x 8"):
         read(torch.ones(2, 8, 6), image)
+
+
+def test_the_w_plus_adapter_s_published_pickle_is_a_file_of_ones_own(nodes, base):
+    """Its two parts lie in it as dictionaries."""
+    folder = golden.FOLDER / "wplus_adapter"
+    tensors = golden.state_dict(folder / "wplus_adapter.small.tsv", folder / "golden.json")
+    parts = {part: {} for part in ("w_proj", "wplus_adapter")}
+    for name, tensor in tensors.items():
+        part, _, rest = name.partition(".")
+        parts[part][rest] = tensor
+    path = base / "models/face_adapter/wplus_adapter.bin"
+    path.parent.mkdir(parents=True)
+    torch.save(parts, path)
+    from headless import standalone
+
+    standalone.start(base)
+    (loaded,) = nodes["LikenessLoadIdentityAdapter"].execute("wplus_adapter.bin").args
+    assert (loaded.network.title, loaded.network.hook, len(loaded.blocks)) == ("W+ adapter", "attn2", 16)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import weakref
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
@@ -13,7 +14,7 @@ import factories
 from host.adapt import cross, toys
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(eq=False)
 class House:
     """The pack on ComfyUI, and what its nodes are called with."""
 
@@ -23,6 +24,7 @@ class House:
     sampling: Any  # its nodes.sampling
     types: Any  # its likeness.types
     models: dict[str, Any] = field(default_factory=dict)
+    known: dict[int, tuple] = field(default_factory=dict)  # identities by the id of the pictures that they are of
 
     @classmethod
     def of(cls) -> House:
@@ -53,9 +55,24 @@ class House:
         found = self.types.Faces((160, 160), faces, torch.zeros_like(index), index, box, torch.ones(faces), points)
         return {"image": image, "faces": found}
 
+    def identity(self, image: torch.Tensor, space: str, size: int) -> Any:
+        """The identity in some pictures, the same as long as they live: numbers by their colours."""
+        held, found = self.known.get(id(image), (lambda: None, None))
+        if held() is not image:
+            seed = int(image.double().sum() * 1e6) % 2**31
+            vector = torch.randn(1, size, generator=torch.Generator().manual_seed(seed))
+            flat = space.startswith("e4e")
+            found = self.types.Embeddings(None, f"{space}-1", vector, "l2" if flat else "cosine", flat=flat)
+            self.known = {key: entry for key, entry in self.known.items() if entry[0]() is not None}
+            self.known[id(image)] = weakref.ref(image), found
+        return found
+
     def apply(self, model: Any, adapter: Any, weight=1.0, start=0.0, end=1.0, **inputs: Any) -> Any:
         """The MODEL that Apply Identity Adapter gives."""
         node = self.nodes["LikenessApplyIdentityAdapter"]
+        space, size = SPACES.get(adapter.network.title, ("", 0))
+        if space and "image" in inputs and "embeddings" not in inputs:
+            inputs["embeddings"] = self.identity(inputs["image"], space, size)
         with torch.inference_mode():
             (applied,) = node.execute(model, adapter, weight, start, end, **inputs).args
         return applied
@@ -80,8 +97,19 @@ def fact(house: House) -> Any:
     return toys.fill(module.FaceChainFACT(blocks, resampler, encoder))
 
 
+def wplus(house: House) -> Any:
+    """The W+ adapter with the toys' widths, for codes of 18 rows of 16 numbers."""
+    module = sys.modules[house.adapt.__name__ + ".wplus_adapter"]
+    by_key = house.sizes("sd15")
+    widths = tuple(by_key[key][0] for key in module.BLOCKS)
+    return toys.fill(module.WPlusAdapter((64, 64, 64, 96), toys.CONTEXT["sd15"], widths))
+
+
+# Of adapters that take an identity: the space that it is of, and how many numbers it has at the toys' size.
+SPACES = {"W+ adapter": ("e4e_wplus", 18 * 16)}
 CASES = (
     Case("facechain_fact", "sd15", fact),
+    Case("wplus_adapter", "sd15", wplus),
     Case("cross_sd15", "sd15", lambda house: toys.fill(cross.make(house.adapt, "sd15", house.sizes("sd15")))),
     Case("cross_sdxl", "sdxl", lambda house: toys.fill(cross.make(house.adapt, "sdxl", house.sizes("sdxl")))),
 )
