@@ -51,7 +51,7 @@ class EditFaceCode(io.ComfyNode):
         return io.Schema(
             node_id="LikenessEditFaceCode",
             display_name="Edit Face Code",
-            category="likeness/identity",
+            category="likeness/codes",
             description="Makes the person of a code older, smiling, with open eyes: moves it along a published "
             "direction of StyleGAN2's faces.",
             search_aliases=["interfacegan", "ganspace", "stylegan edit", "w+ direction", "age slider", "smile slider"],
@@ -104,7 +104,7 @@ class PreviewFaceCode(io.ComfyNode):
         return io.Schema(
             node_id="LikenessPreviewFaceCode",
             display_name="Preview Face Code",
-            category="likeness/identity",
+            category="likeness/codes",
             description="The face that StyleGAN2 makes of a code: what an encoder took from a photo, and what an edit "
             "does, before anything is sampled.",
             search_aliases=["stylegan2", "decode w+", "invert face", "e4e reconstruction", "latent preview"],

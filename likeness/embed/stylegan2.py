@@ -41,9 +41,9 @@ class Blur(nn.Module):
         self.register_buffer("kernel", torch.empty(taps, taps))
 
     def forward(self, x: Tensor, before: int, after: int) -> Tensor:
-        kernel = self.kernel.flip(0, 1)[None, None].to(x)
-        made = conv2d(pad(x, (before, after, before, after)).flatten(0, 1)[:, None], kernel)
-        return made.reshape(*x.shape[:2], *made.shape[2:])
+        width = x.shape[1]
+        kernel = self.kernel.flip(0, 1).to(x).expand(width, 1, -1, -1)
+        return conv2d(pad(x, (before, after, before, after)), kernel.contiguous(), groups=width)
 
 
 class Upsample(nn.Module):
