@@ -238,17 +238,23 @@ class Embeddings(Value):
     metric: str = "cosine"  # what the space's published threshold is stated in: "cosine" or "l2"
     threshold: float | None = None  # one person above it (cosine) or below it (l2); None where none is published
     weights: str = ""  # what is published of the weights, in words: id, licence, commercial use; "" where unknown
+    flat: bool = False  # codes from which a generator makes faces: mixed straight, and no direction says who it is
 
     @property
     def normed_embedding(self) -> Tensor:
-        """(N, D) of unit length."""
+        """(N, D) of unit length.
+
+        Raises:
+            ValueError: The space is flat.
+        """
+        self.check_direction()
         return torch.nn.functional.normalize(self.embedding, dim=-1)
 
     def similarity(self, other: Embeddings) -> Tensor:
         """(N, M) cosine similarity in [-1, 1] of every pair.
 
         Raises:
-            ValueError: The two live in different spaces.
+            ValueError: The two live in different spaces, or in a flat one.
         """
         self.check_space(other)
         return self.normed_embedding @ other.normed_embedding.T
@@ -276,6 +282,18 @@ class Embeddings(Value):
         if self.metric == "l2":
             return self.distance(other) < threshold
         return self.similarity(other) > threshold
+
+    def check_direction(self) -> None:
+        """Refuse to take the direction of what has none.
+
+        Raises:
+            ValueError: The space is flat.
+        """
+        if self.flat:
+            raise ValueError(
+                f"Expected identities of a recogniser, which people differ by in direction, got codes of {self.space}, "
+                "from which a generator makes faces: embed the pictures with another model, such as ArcFace."
+            )
 
     def check_space(self, other: Embeddings) -> None:
         """Refuse to compare what lives in two spaces.

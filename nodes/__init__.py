@@ -13,6 +13,7 @@ from . import (
     adapt,
     analyze,
     audit,
+    codes,
     detect,
     embed,
     experiments,
@@ -47,7 +48,7 @@ from . import (
 TASKS = (faces, tracks, masks, streams, detect, landmark, guidance, parse, embed, reenact, swap, head3d, render)
 TASKS += (adapt, prompts, training, analyze, audit, experiments, explain, expressions, reports)
 TASKS += (restore, videos, privacy, faceset, segs, warps)
-TASKS += (identity, gallery, match)
+TASKS += (identity, gallery, codes, match)
 
 
 STARTER = Path(__file__).parents[1] / "models_manifest/starter"

@@ -1,5 +1,6 @@
 """Identity embedding nodes."""
 
+from collections.abc import Callable
 from dataclasses import replace
 
 from comfy_api.latest import io
@@ -10,6 +11,7 @@ from ..likeness.audit.table import Table
 from ..likeness.embed import recognizability
 from ..likeness.types import Faces, NoFaceError
 from . import convert, host
+from .adapt import read_head
 
 FOLDER = host.model_folder("face_embedding")
 
@@ -69,15 +71,39 @@ class EmbedFaces(io.ComfyNode):
                 host.FaceEmbedder.Input("embedder", tooltip="From Load Face Embedder."),
                 io.Image.Input("image", tooltip="The images that the faces were found in."),
                 host.faces_input("Whom to embed, with five points; FaceNet needs boxes only."),
+                io.Mask.Input(
+                    "head_mask",
+                    optional=True,
+                    tooltip="What of these images is the head, hair included: the rest becomes white for e4e, whose "
+                    "codes are to be the W+ adapter's. From Parse Faces.",
+                ),
             ],
             outputs=[host.FaceEmbeddings.Output("embeddings", tooltip="One identity per face, in their order.")],
         )
 
     @classmethod
-    def execute(cls, embedder, image, faces) -> io.NodeOutput:
+    def execute(cls, embedder, image, faces, head_mask=None) -> io.NodeOutput:
         found = convert.to_faces(faces, image)
-        known = embedder.run(lambda network, *chunk: network.embed(*chunk), image, found)
+        known = embedder.run(verb(embedder, read_head(head_mask, image)), image, found)
         return io.NodeOutput(replace(known, weights=embedder.weights))
+
+
+def verb(embedder: host.Model, head: Tensor | None) -> Callable:
+    """What embeds chunk after chunk, with their part of the heads where an encoder takes any.
+
+    Raises:
+        ValueError: It takes none.
+    """
+    if head is None:
+        return lambda network, *chunk: network.embed(*chunk)
+    network = embedder.patcher.model
+    if not getattr(network, "head_on", ""):
+        raise ValueError(
+            f"Expected an encoder of heads before a plain ground, such as e4e, for head_mask, got {network.space}, "
+            "which sees faces as they are: leave head_mask unconnected."
+        )
+    parts = iter(head.split(host.CHUNK))
+    return lambda network, *chunk: network.embed(*chunk, next(parts))
 
 
 class CompareFaces(io.ComfyNode):

@@ -245,7 +245,7 @@ def read_choice(folder: str, choice: str, systems: Systems) -> dict[str, Tensor]
         weights.bring(published)
     paths = find_model(folder, choice, systems)
     parts = [file.part for file in published.files] if published else [""]
-    return join(dict(zip(parts, (dict(named(read_weights(path))) for path in paths), strict=True)))
+    return join(dict(zip(parts, map(read_weights, paths), strict=True)))
 
 
 def named(tensors: Mapping[str, Any], above: str = "") -> Iterator[tuple[str, Tensor]]:
@@ -278,7 +278,9 @@ def _make_onnx(path: str, systems: Systems, engine: str, device: str) -> nn.Modu
 
 
 def read_weights(path: str) -> dict[str, Tensor]:
-    """The tensors of a .safetensors file or a pickle, by name; a pickle's code never runs. Of a text its bytes.
+    """The tensors of a .safetensors file or a pickle, by name, with dots where they are nested; of a text its bytes.
+
+    A pickle's code never runs.
 
     Raises:
         ValueError: The file is damaged, or a pickle of more than tensors.
@@ -286,7 +288,7 @@ def read_weights(path: str) -> dict[str, Tensor]:
     if path.endswith(".txt"):
         return read_text(path)
     try:
-        return comfy.utils.load_torch_file(path, safe_load=True)
+        return dict(named(comfy.utils.load_torch_file(path, safe_load=True)))
     except Exception as error:
         if isinstance(error, pickle.UnpicklingError) and "GLOBAL " in str(error):
             got, remedy = "a pickle that would run code", "get a .safetensors file"

@@ -15,11 +15,14 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import torch
 from safetensors.torch import save_file
 
 import golden
 import graphs
 import portrait_graphs
+import seeding
 import toy_checkpoint
 from likeness.manifest import Model, read_manifests
 from likeness.weights import join
@@ -35,8 +38,10 @@ CHECKPOINTS = {
     "adapt_arc2face_expression": "v1-5-pruned-emaonly.safetensors",
     "adapt_consistentid": "v1-5-pruned-emaonly.safetensors",
     "adapt_pva": "512-inpainting-ema.safetensors",
+    "adapt_wplus": "v1-5-pruned-emaonly-fp16.safetensors",
 }
 UNETS = dict.fromkeys(("adapt_arc2face", "adapt_arc2face_expression"), "arc2face_unet.safetensors")
+DIRECTIONS = {"interfacegan/smile": 64}  # edits of codes by name, and how many numbers the small codes' rows have
 ON_STANDINS = [path for path in WORKFLOWS if path.stem not in CHECKPOINTS]
 # What tests run of those. There is no face in what a seeded network makes: the detector takes what is least unlike one.
 SMALL: dict[str, dict[str, Any]] = {
@@ -70,6 +75,8 @@ def read(workflow: Path) -> dict[str, Any]:
     text = workflow.read_text(encoding="utf-8")
     for id in models():
         text = text.replace(f'"{id}"', f'"{file_name(id)}"')
+    for edit in DIRECTIONS:
+        text = text.replace(f'"{edit}"', f'"{direction_name(edit)}"')
     found = json.loads(text)
     for node in found["nodes"] if workflow.stem in CHECKPOINTS else ():
         named = node.get("widgets_values_named", {})
@@ -77,6 +84,11 @@ def read(workflow: Path) -> dict[str, Any]:
         for name, value in {**SMALL.get(node["type"], {}), **shrunk}.items():
             node["widgets_values"][list(named).index(name)] = named[name] = value
     return found
+
+
+def direction_name(edit: str) -> str:
+    """The local file that stands in for a direction."""
+    return f"seeded_{edit.replace('/', '_')}.npy"
 
 
 def write(base: Path, workflows: Iterable[Path]) -> None:
@@ -90,6 +102,11 @@ def write(base: Path, workflows: Iterable[Path]) -> None:
     for path in workflows:
         if path.stem in CHECKPOINTS:
             write_checkpoint(base, path.stem)
+    for edit, size in DIRECTIONS.items():
+        if f'"{edit}"' in text:
+            path = base / "models/face_directions" / direction_name(edit)
+            path.parent.mkdir(parents=True, exist_ok=True)
+            np.save(path, seeding.noise(edit, torch.Size([1, size])).numpy())
     for id, model in models().items():
         if f'"{id}"' in text:
             folder = base / "models" / model.folder

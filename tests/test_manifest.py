@@ -20,7 +20,7 @@ SYSTEMS = {
     "landmark": "mediapipe_mesh mediapipe_face fan chatanything",
     "parse": "mesh_regions selfie_segmentation rtnet easyportrait",
     "analyze": "facexformer fsfm_detectors faceptor farl facescan_paligemma finecliper dfer_clip",
-    "embed": "dlib_resnet arcface facenet stylegan_encoders flip fsfm recognizability",
+    "embed": "dlib_resnet arcface facenet stylegan_encoders flip fsfm recognizability e4e face_directions",
     "adapt": "arc2face consistentid wplus_adapter facechain_fact facechain_lora pva stableidentity sefi_ide unif2ace",
     "synth": "vec2face idiff_face tp_gan sd_gan",
     "body": "mediapipe_body mediapipe_hands dwpose rtmw dope xnect osx smpler_x smplest_x multi_hmr mano",

@@ -28,6 +28,7 @@ HOSTS = {"comfy", "comfy_api", "comfy_execution", "comfy_extras", "execution", "
 WITHOUT_NODES = {"fetch", "onnx", "identity"}  # identity: operations, no systems
 WITHOUT_SYSTEMS = {
     "__init__",
+    "codes",
     "host",
     "convert",
     "convert3d",

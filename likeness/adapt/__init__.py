@@ -6,7 +6,7 @@ runs at every step. The host's sampler decides whom each row of a batch shows, w
 say in the prompt is a ``Speaker`` too, see ``words``; one that came with a LoRA is ``Tuned``, see ``person``.
 """
 
-from . import arc2face, arc2face_expression, consistentid, facechain_fact, pva
+from . import arc2face, arc2face_expression, consistentid, facechain_fact, pva, wplus_adapter
 from .person import Adapter, Person, Site, Tokens, Tuned, check_layout
 from .words import ClipText, Contrary, Phase, Speaker, TextEncoder, Words
 
@@ -26,4 +26,11 @@ __all__ = [
     "check_layout",
 ]
 
-SYSTEMS = (facechain_fact.SYSTEM, arc2face.SYSTEM, arc2face_expression.SYSTEM, consistentid.SYSTEM, pva.SYSTEM)
+SYSTEMS = (
+    facechain_fact.SYSTEM,
+    arc2face.SYSTEM,
+    arc2face_expression.SYSTEM,
+    consistentid.SYSTEM,
+    pva.SYSTEM,
+    wplus_adapter.SYSTEM,
+)

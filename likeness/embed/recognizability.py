@@ -102,9 +102,13 @@ def reproject(embeddings: Embeddings, middle: Tensor, strength: float) -> Embedd
 
     Returns:
         Embeddings of another space, compared by their cosine, for which no threshold is known.
+
+    Raises:
+        ValueError: Their space is flat.
     """
     if not strength:
         return embeddings
+    embeddings.check_direction()
     x = embeddings.embedding.float()
     direction = middle / middle.norm()
     less = x - strength * (x @ direction)[:, None] * direction

@@ -167,20 +167,35 @@ def choose_average(network: nn.Module, image: Tensor | None) -> None:
     vars(network).pop("space", None)  # it is named by this image too
 
 
-def hparams(state_dict: StateDict) -> dict[str, Any]:
-    """The network's arguments, read off tensor shapes; a stage begins where the width changes, and at the start."""
-    blocks, width = [], WIDTH
-    dropout = "body.0.res_layer.6.running_mean" in state_dict  # two places later than without
-    attention = 7 if dropout else 5
-    for number in range(count(state_dict, "body")):
-        name = f"body.{number}.res_layer"
+def block_sizes(state_dict: StateDict, prefix: str = "") -> tuple[tuple[int, int, int, int], ...]:
+    """Width, output, stride and attention of each block; a stage begins where the width changes, and at the start."""
+    blocks, width = [], state_dict[f"{prefix}input_layer.0.weight"].shape[0]
+    attention = 7 if has_dropout(state_dict, prefix) else 5
+    for number in range(count(state_dict, f"{prefix}body")):
+        name = f"{prefix}body.{number}.res_layer"
         out = state_dict[f"{name}.1.weight"].shape[0]
         first = f"{name}.{attention}.fc1.weight"
         inner = state_dict[first].shape[0] if first in state_dict else 0
         blocks.append((width, out, 2 if number == 0 or out != width else 1, inner))
         width = out
+    return tuple(blocks)
+
+
+def has_dropout(state_dict: StateDict, prefix: str = "") -> bool:
+    """Whether a block has it: what follows is then numbered two places later."""
+    return f"{prefix}body.0.res_layer.6.running_mean" in state_dict
+
+
+def hparams(state_dict: StateDict) -> dict[str, Any]:
+    """The network's arguments, read off tensor shapes."""
+    blocks = block_sizes(state_dict)
     size, wide = state_dict["output_layer.3.weight"].shape
-    return {"blocks": tuple(blocks), "side": round((wide / width) ** 0.5), "size": size, "dropout": dropout}
+    return {
+        "blocks": blocks,
+        "side": round((wide / blocks[-1][1]) ** 0.5),
+        "size": size,
+        "dropout": has_dropout(state_dict),
+    }
 
 
 SYSTEM = System(

@@ -69,6 +69,8 @@ def save(gallery: Gallery, path: Path, note: str = "") -> Path:
         "weights": known.weights,
         "note": note,
     }
+    if known.flat:
+        about["flat"] = "yes"
     save_file(tensors, path, about)
     return path
 
@@ -115,12 +117,15 @@ def _ours(tensors: dict[str, Tensor], about: dict[str, str], path: Path, maker: 
         )
     threshold = float(about["threshold"]) if about["threshold"] else None
     vectors = _two_dimensional(tensors["embedding"], path)
-    known = Embeddings(None, about["space"], vectors, about["metric"], threshold, about["weights"])
+    flat = about.get("flat") == "yes"
+    known = Embeddings(None, about["space"], vectors, about["metric"], threshold, about["weights"], flat)
     names = tuple(bytes(tensors["names"].numpy()).decode("utf-8").split("\n")) if "names" in tensors else ()
     return Loaded(Gallery(known, names), "Likeness identity", about["note"])
 
 
 def _foreign(vectors: Tensor, path: Path, maker: Embeddings | None, kind: str) -> Loaded:
+    if maker is not None and maker.flat and vectors.numel() % maker.embedding.shape[1] == 0:
+        vectors = vectors.reshape(-1, maker.embedding.shape[1])  # (18, 512) or (N, 18, 512): codes row by row
     rows = _two_dimensional(vectors, path)
     known = Embeddings(None, f"unstated ({path.name})", rows)
     if maker is not None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -73,7 +74,8 @@ def fuse(
                 f"Expected a face that was seen in group {number}, got weights of 0 only: its faces bridge a gap or "
                 "have no size; switch quality off to count all alike."
             )
-        similarity[rows], kept[rows] = inliers(directions[rows], weights[rows], reject)
+        seen = around(embeddings.embedding[rows]) if embeddings.flat else directions[rows]
+        similarity[rows], kept[rows] = inliers(seen, weights[rows], reject)
         used = rows[kept[rows]]
         share = weights[used] / weights[used].sum()
         vectors.append((share[:, None] * embeddings.embedding[used].float()).sum(0))
@@ -83,6 +85,18 @@ def fuse(
     columns = (groups, weights.double(), similarity.double(), kept)
     table = Table(("group", "weight", "similarity", "kept"), tuple(column.numpy() for column in columns))
     return Fused(Gallery(fused, names), _with_place(table, embeddings.faces))
+
+
+def around(codes: Tensor) -> Tensor:
+    """(N, D + 1) directions of the codes of a flat space, the nearer the nearer they are to the middle of all.
+
+    They share most of their length, so their own directions tell little. OURS: seen from so far below the middle that a
+    code which is as far from it as most lies 20 degrees aside.
+    """
+    aside = codes.float() - codes.float().median(0).values
+    far = torch.linalg.vector_norm(aside, dim=1).median().clamp(min=1e-6)
+    below = torch.full((len(codes), 1), float(far) / math.tan(math.radians(20)))
+    return torch.nn.functional.normalize(torch.cat([aside, below], 1))
 
 
 def inliers(directions: Tensor, weights: Tensor, reject: float) -> tuple[Tensor, Tensor]:

@@ -1,4 +1,7 @@
-"""Identities between others: mixed, in between, and a little beside. Directions turn; lengths are interpolated."""
+"""Identities between others: mixed, in between, and a little beside. Directions turn; lengths are interpolated.
+
+In a flat space, whose codes a generator makes faces of, nothing turns: the ways are straight.
+"""
 
 from __future__ import annotations
 
@@ -30,7 +33,7 @@ def one(value: Embeddings, what: str) -> Embeddings:
 
 
 def between(a: Embeddings, b: Embeddings, amounts: Sequence[float]) -> Embeddings:
-    """Identities on the shortest way over the sphere from one to another, a row per amount.
+    """Identities on the shortest way from one to another, over the sphere or straight, a row per amount.
 
     Args:
         a: One identity.
@@ -44,6 +47,9 @@ def between(a: Embeddings, b: Embeddings, amounts: Sequence[float]) -> Embedding
     one(a, "a").check_space(one(b, "b"))
     both = torch.cat([a.embedding, b.embedding]).double()
     length = lengths(both).double()
+    if a.flat:
+        found = torch.stack([both[0] + t * (both[1] - both[0]) for t in amounts]) if amounts else both[:0]
+        return replace(a, faces=None, embedding=found.to(a.embedding.dtype))
     start, stop = both / length[:, None]
     cosine = float((start @ stop).clamp(-1, 1))
     if cosine < OPPOSITE:
@@ -63,6 +69,8 @@ def between(a: Embeddings, b: Embeddings, amounts: Sequence[float]) -> Embedding
 def mix(identities: Embeddings, weights: Sequence[float] = ()) -> Embeddings:
     """One identity in the weighted middle of several: the mean direction, as long as they are in the mean.
 
+    In a flat space it is the mean itself.
+
     Args:
         identities: One or more.
         weights: One for each, 0 or more; none weighs all alike.
@@ -81,6 +89,9 @@ def mix(identities: Embeddings, weights: Sequence[float] = ()) -> Embeddings:
         )
     share = share / share.sum()
     length = lengths(identities.embedding).double()
+    if identities.flat:
+        middle = (share[:, None] * identities.embedding.double()).sum(0)
+        return replace(identities, faces=None, embedding=middle[None].to(identities.embedding.dtype))
     direction = (share[:, None] * identities.embedding.double() / length[:, None]).sum(0)
     if float(direction.norm()) < 1e-6:
         raise ValueError("Expected identities with a middle, got ones that cancel out: change their weights.")
@@ -99,9 +110,10 @@ def perturb(identity: Embeddings, degrees: float, count: int, seed: int) -> Embe
 
     Raises:
         NoFaceError: There is none.
-        ValueError: There are several, or it is zero or NaN.
+        ValueError: There are several, it is zero or NaN, or its space is flat.
     """
     vector = one(identity, "identity").embedding.double()
+    identity.check_direction()
     length = lengths(vector).double()
     centre = vector[0] / length
     noise = _normal(count, len(centre), seed)

@@ -162,3 +162,10 @@ def test_a_reprojected_vector_keeps_its_length_and_leaves_its_space():
     with pytest.raises(ValueError, match=r"got dlib_resnet-x re-projected by 1 and dlib_resnet-x: use one model"):
         moved.similarity(rows)
     assert recognizability.reproject(rows, middle, 0.0) is rows
+
+
+def test_codes_of_a_flat_space_are_not_re_projected():
+    codes = Embeddings(None, "e4e_wplus-1", torch.ones(1, 4), metric="l2", flat=True)
+    with pytest.raises(ValueError, match="got codes of e4e_wplus-1, from which a generator makes faces"):
+        recognizability.reproject(codes, torch.ones(4), 1.0)
+    assert recognizability.reproject(codes, torch.ones(4), 0.0) is codes

@@ -179,7 +179,7 @@ def test_the_network_alone_is_kept_under_its_own_names(tmp_path, id, file, write
 
 @pytest.mark.parametrize(
     "id",
-    ["hyperreenact/voxceleb1_256", "vec2face/v1", "joyvasa/hubert_chinese", "multi_hmr/896_l", "wplus_adapter/stage2"],
+    ["hyperreenact/voxceleb1_256", "vec2face/v1", "joyvasa/hubert_chinese", "multi_hmr/896_l", "e4e/ffhq"],
 )
 def test_settings_as_they_were_parsed_are_met_where_authors_keep_them(tmp_path, id):
     listed = [source.convert for file in read_model(id).files for source in file.sources if source.convert]
@@ -198,3 +198,35 @@ def test_no_manifest_lets_a_pickle_name_what_runs_code():
     sources = [s for m in read_manifests() for model in m.models for file in model.files for s in file.sources]
     listed = {name for source in sources if source.convert for name in source.convert.classes}
     assert listed == {"argparse.Namespace", *(name for name in listed if name.startswith("models."))}
+
+
+@pytest.mark.parametrize("options", [dict, argparse.Namespace])
+def test_e4e_keeps_its_average_beside_its_networks(tmp_path, options):
+    state, average = (
+        {"encoder.conv.weight": torch.rand(2, 2), "decoder.input.input": torch.rand(1, 4)},
+        torch.rand(18, 4),
+    )
+    held = {"state_dict": state, "latent_avg": average, "opts": options(lr=1e-4, device="cuda:0")}
+    held |= {"discriminator_state_dict": {"final.weight": torch.ones(1)}, "optimizer": {"state": {0: torch.ones(1)}}}
+    torch.save(held, tmp_path / "a.pt")
+    convert(tmp_path / "a.pt", tmp_path / "a.safetensors", read_model("e4e/ffhq").files[0].sources[0].convert)
+    assert load_file(tmp_path / "a.safetensors").keys() == {*state, "latent_avg"}
+
+
+def test_the_w_plus_adapter_s_parts_are_named_by_where_they_lie(tmp_path):
+    held = {"w_proj": {"norm.weight": torch.ones(3)}, "wplus_adapter": {"1.to_q_wplus.weight": torch.ones(2, 2)}}
+    torch.save(held, tmp_path / "a.bin")
+    convert(
+        tmp_path / "a.bin", tmp_path / "a.safetensors", read_model("wplus_adapter/stage2").files[0].sources[0].convert
+    )
+    assert load_file(tmp_path / "a.safetensors").keys() == {"w_proj.norm.weight", "wplus_adapter.1.to_q_wplus.weight"}
+
+
+def test_a_direction_is_a_tensor_alone(tmp_path):
+    torch.save(torch.ones(1, 512), tmp_path / "age.pt")
+    convert(
+        tmp_path / "age.pt",
+        tmp_path / "age.safetensors",
+        read_model("face_directions/interfacegan").files[0].sources[0].convert,
+    )
+    assert load_file(tmp_path / "age.safetensors")["value"].shape == (1, 512)

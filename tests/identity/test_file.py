@@ -103,3 +103,14 @@ def test_nobody_zero_and_names_of_two_lines_are_not_saved(tmp_path):
             save(people, tmp_path / "a.safetensors")
     with pytest.raises(ValueError, match="a name for each of 1 identities, got 2"):
         Gallery(known(torch.ones(1, 4)), ("a", "b"))
+
+
+def test_codes_stay_codes_and_their_rows_are_joined(tmp_path):
+    code = known(torch.arange(1.0, 13)[None], "e4e_wplus-1", metric="l2", flat=True)
+    back = load(save(Gallery(code), tmp_path / "code.safetensors")).gallery.identities
+    assert (back.flat, back.metric) == (True, "l2")
+    assert not load(save(Gallery(known(torch.ones(1, 4))), tmp_path / "b.safetensors")).gallery.identities.flat
+    np.save(tmp_path / "rows.npy", code.embedding.reshape(1, 3, 4).numpy())
+    found = load(tmp_path / "rows.npy", code.select(torch.zeros(0, dtype=torch.int64))).gallery.identities
+    assert torch.equal(found.embedding, code.embedding)
+    assert found.flat

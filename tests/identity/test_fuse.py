@@ -92,3 +92,16 @@ def test_a_crowd_is_fused_by_person():
         fused.similarity(known(vectors)).argmax(0).numpy()
         == torch.from_numpy(who).unique(return_inverse=True)[1].numpy()
     ).all()
+
+
+def test_codes_of_a_flat_space_agree_by_their_distance():
+    """All lie far from zero in one direction; the stranger differs by little of that, by much of the rest."""
+    draw = torch.Generator().manual_seed(0)
+    codes = torch.ones(8, 64) * 50 + torch.randn(8, 64, generator=draw)
+    codes[7] += 8 * torch.randn(64, generator=draw)
+    given = known(codes, "e4e_wplus-1", metric="l2", flat=True)
+    assert fuse(given).table["kept"].tolist() == [True] * 7 + [False]
+    assert fuse(known(codes)).table["kept"].all()  # by direction nobody would be seen to be another
+    fused = fuse(given).identities.identities
+    torch.testing.assert_close(fused.embedding[0], codes[:7].mean(0))
+    assert fuse(given.select(torch.zeros(1, dtype=torch.int64))).table["kept"].all()

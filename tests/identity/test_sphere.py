@@ -63,3 +63,19 @@ def test_nobody_and_several_are_not_one():
         perturb(known(torch.eye(2)), 10, 1, 0)
     with pytest.raises(NoFaceError, match="identities to mix, got none"):
         mix(known(torch.zeros(0, 3)))
+
+
+def test_codes_of_a_flat_space_are_mixed_straight_and_do_not_turn():
+    a, b = known(A.embedding, "e4e_wplus-1", flat=True), known(-A.embedding * 3, "e4e_wplus-1", flat=True)
+    torch.testing.assert_close(between(a, b, [0, 0.5, 1, 1.5]).embedding[:, 0], torch.tensor([2.0, -2, -6, -10]))
+    torch.testing.assert_close(
+        mix(known(torch.cat([a.embedding, b.embedding]), flat=True), [1, 3]).embedding, -2 * A.embedding
+    )
+    assert between(a, b, [0.5]).flat
+    with pytest.raises(
+        ValueError, match="identities of a recogniser, which people differ by in direction, got codes of e4e"
+    ):
+        perturb(a, 10, 1, 0)
+    with pytest.raises(ValueError, match="got codes of e4e_wplus-1"):
+        a.similarity(b)
+    assert float(a.distance(b)) == 8

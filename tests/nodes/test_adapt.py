@@ -245,3 +245,21 @@ def test_a_person_may_be_looked_at_in_parts_and_through_clip(pack, nodes):
     (others,) = nodes["LikenessFacesFromBoxes"].execute(image, [[{"x": 30, "y": 20, "width": 90, "height": 90}]]).args
     with pytest.raises(ValueError, match="must be about the same faces"):
         read(image, others, parsing=parts)
+
+
+def test_the_w_plus_adapter_s_published_pickle_is_a_file_of_ones_own(nodes, base):
+    """Its two parts lie in it as dictionaries."""
+    folder = golden.FOLDER / "wplus_adapter"
+    tensors = golden.state_dict(folder / "wplus_adapter.small.tsv", folder / "golden.json")
+    parts = {part: {} for part in ("w_proj", "wplus_adapter")}
+    for name, tensor in tensors.items():
+        part, _, rest = name.partition(".")
+        parts[part][rest] = tensor
+    path = base / "models/face_adapter/wplus_adapter.bin"
+    path.parent.mkdir(parents=True)
+    torch.save(parts, path)
+    from headless import standalone
+
+    standalone.start(base)
+    (loaded,) = nodes["LikenessLoadIdentityAdapter"].execute("wplus_adapter.bin").args
+    assert (loaded.network.title, loaded.network.hook, len(loaded.blocks)) == ("W+ adapter", "attn2", 16)

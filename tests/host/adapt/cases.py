@@ -153,11 +153,26 @@ def identity_of(house: House, seed: int) -> dict[str, Any]:
     return {"embeddings": house.types.Embeddings(None, "arcface-1", vectors)}
 
 
+def wplus(house: House) -> Any:
+    """The W+ adapter with the toys' widths, for codes of 18 rows of 16 numbers."""
+    module = sys.modules[house.adapt.__name__ + ".wplus_adapter"]
+    by_key = house.sizes("sd15")
+    widths = tuple(by_key[key][0] for key in module.BLOCKS)
+    return toys.fill(module.WPlusAdapter((64, 64, 64, 96), toys.CONTEXT["sd15"], widths))
+
+
+def code_of(house: House, seed: int) -> dict[str, Any]:
+    """A made-up code."""
+    code = torch.randn(1, 18 * 16, generator=torch.Generator().manual_seed(seed))
+    return {"embeddings": house.types.Embeddings(None, "e4e_wplus-1", code, metric="l2", flat=True)}
+
+
 CASES = (
     Case("facechain_fact", "sd15", fact),
     Case("arc2face_expression", "sd15", expression, expression_of),
     Case("consistentid_sd15", "sd15", lambda house: consistentid(house, "sd15"), told_of),
     Case("consistentid_sdxl", "sdxl", lambda house: consistentid(house, "sdxl"), told_of),
+    Case("wplus_adapter", "sd15", wplus, code_of),
     Case("pva", "sd2_inpaint", pva, identity_of),
     Case("cross_sd15", "sd15", lambda house: toys.fill(cross.make(house.adapt, "sd15", house.sizes("sd15")))),
     Case("cross_sdxl", "sdxl", lambda house: toys.fill(cross.make(house.adapt, "sdxl", house.sizes("sdxl")))),
