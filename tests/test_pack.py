@@ -117,4 +117,4 @@ def test_what_is_heavy_is_imported_when_it_is_used():
 
 def test_the_stand_ins_and_their_executor_stay_small():
     files = [ROOT / "headless/standalone.py", *(ROOT / "headless/standins").rglob("*.py")]
-    assert sum(len(path.read_text().splitlines()) for path in files) < 900
+    assert sum(len(path.read_text().splitlines()) for path in files) < 950
