@@ -34,7 +34,7 @@ def test_both_hosts_serve_the_same_node_info(session, standins):
 
 def test_a_core_node_has_no_input_or_output_that_comfyuis_has_not(session, standins):
     core = {name: theirs for name, theirs in standins["nodes"].items() if not name.startswith("Likeness")}
-    assert len(core) == 10
+    assert len(core) == 11
     for name, theirs in core.items():
         ours = session.info(name)
         assert theirs["display_name"] == ours["display_name"], name

@@ -277,4 +277,4 @@ def test_its_workflow_runs_on_a_small_checkpoint_with_core_s_own_loader(house, s
     shown = session.run(workflow.to_api(seeded.read(PACK / "workflows/adapt_consistentid.json"), session.info))
     (images,) = (found["images"] for found in shown.values() if "images" in found)
     picture = Image.open(base / images[0]["type"] / images[0]["subfolder"] / images[0]["filename"])
-    assert picture.size == (64, 64)
+    assert picture.size == (64, 96)
