@@ -66,11 +66,10 @@ class Session:
 
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = options.inter_op_num_threads = THREADS.get()
-        # Threads that spin long after a run slow the torch network that follows two- to threefold; threads that never
-        # spin wait so long for each other within a run that it takes up to 1.8 times as long. 1.23 knows only to stop
-        # them at once, which costs some 5 %; 1.32 knows a time.
+        # Threads that spin long after a run slow the torch network that follows two- to threefold; threads that stop at
+        # once, or before a small network's run is over, wait for each other and cost some 5 %. 1.23 knows no time.
         older = tuple(map(int, onnxruntime.__version__.split(".")[:2])) < (1, 32)
-        stop = ("session.force_spinning_stop", "1") if older else ("session.intra_op.spin_duration_us", "200")
+        stop = ("session.force_spinning_stop", "1") if older else ("session.intra_op.spin_duration_us", "2000")
         options.add_session_config_entry(*stop)
         where = {} if self.provider == PROVIDERS["cpu"] else {"device_id": torch.device(device).index or 0}
         self.session = onnxruntime.InferenceSession(graph.data, options, providers=[(self.provider, where)])

@@ -92,7 +92,6 @@ class Canvas:
         file.parent.mkdir(parents=True, exist_ok=True)
         self.page.wait_for_load_state("networkidle")
         self.page.wait_for_timeout(500)  # the canvas draws pictures a frame after they are there
-        self.page.evaluate("document.querySelectorAll('.p-toast').forEach((said) => said.remove())")  # it passes by
         self.page.screenshot(path=file)
 
     def _listen(self, message: Any) -> None:
