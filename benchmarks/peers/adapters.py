@@ -3,7 +3,8 @@
 CASE is one of tests/host/adapt/cases.py. A UNet of the build that it is for, a fifth as wide, takes one step on a
 latent of 32 x 32, prompt and negative prompt. ``ours`` is the node's patch. ``theirs`` is the same weights in the
 authors' own classes, called in core's blocks; CHECKOUT is their repository. ``apply`` is the apply node once it knows
-the person.
+the person. Both attend by PyTorch, as ComfyUI does on most graphics cards: what it does on a processor is slower, and
+authors' processors know nothing of it.
 """
 
 import os
@@ -28,6 +29,10 @@ mode, name, checkout = sys.argv[1:]
 with tempfile.TemporaryDirectory() as folder:
     import factories
 
+    sys.path.insert(0, os.environ.get("COMFYUI_PATH") or str(Path("~/comfy/ComfyUI").expanduser()))
+    from comfy.cli_args import args  # noqa: TID251 - where both sides run
+
+    args.use_pytorch_cross_attention = True
     comfyui.start(factories.write_base(Path(folder)))
     from host.adapt import cases, toys
 
