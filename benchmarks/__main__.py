@@ -23,7 +23,7 @@ Peers with an environment of their own, in a folder that PEERS_PATH names:
   faces        python3.11 -m venv $PEERS_PATH/faces && $PEERS_PATH/faces/bin/pip install torch torchvision scipy \\
                pillow opencv-python-headless
 and checkouts of their code, in the same folder: ComfyUI-ReActor, ComfyUI_FaceAnalysis, comfyui_facetools, facechain,
-roi_tanh_warping.
+ConsistentID, w-plus-adapter, PVA-CelebAHQ-IDI, roi_tanh_warping.
 Rows beside ComfyUI itself or in it, and the import time, need one: COMFYUI_PATH (default ~/comfy/ComfyUI) and
 COMFYUI_PYTHON.
 """

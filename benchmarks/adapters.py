@@ -4,62 +4,66 @@ import os
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from .race import PAIRS, Measure, NotRunError, Peer, Row, by_turns
+from .race import COMFYUI, PAIRS, Measure, NotRunError, Peer, Row, by_turns
 
 
 @dataclass(frozen=True)
-class InComfyUI(Peer):
-    """A program that runs in ComfyUI's interpreter."""
+class System:
+    """An adapter whose authors left their arithmetic."""
 
-    def python(self) -> Path:
-        root = Path(os.environ.get("COMFYUI_PATH", "~/comfy/ComfyUI")).expanduser()
-        python = Path(os.environ.get("COMFYUI_PYTHON", root / ".venv/bin/python"))
-        if not python.is_file():
-            raise NotRunError("no ComfyUI: set COMFYUI_PATH and COMFYUI_PYTHON")
-        return python
+    name: str
+    case: str  # of tests/host/adapt/cases.py
+    base: str  # what it is for
+    repository: str
 
+    def program(self, mode: str) -> Peer:
+        """The program in one of its modes.
 
-def program(mode: str) -> InComfyUI:
-    """The program in one of its modes.
+        Raises:
+            NotRunError: The authors' repository is not there.
+        """
+        checkout = Path(os.environ.get("PEERS_PATH") or "-") / self.repository.rpartition("/")[2]
+        if mode == "theirs" and not checkout.is_dir():
+            raise NotRunError(f"{checkout.name} is not in PEERS_PATH: git clone {self.repository}")
+        return Peer("adapters.py", (mode, self.case, str(checkout)), COMFYUI)
 
-    Raises:
-        NotRunError: The authors' repository is not there.
-    """
-    checkout = Path(os.environ.get("PEERS_PATH") or "-") / "facechain"
-    if mode == "theirs" and not (checkout / "face_adapter").is_dir():
-        raise NotRunError("facechain is not in PEERS_PATH: git clone https://github.com/modelscope/facechain")
-    return InComfyUI("adapters.py", (mode, str(checkout)))
+    def apply_seconds(self) -> float:
+        """Seconds of the apply node when a widget was turned."""
+        with self.program("apply").start() as timer:
+            timer(1)
+            return timer(PAIRS) / PAIRS
 
 
 @dataclass(frozen=True)
 class Step:
     """A row of two programs in the same sampler."""
 
-    name: str
-    what: str
-    peer_name: str
-    target: float
+    system: System
+
+    @property
+    def name(self) -> str:
+        return f"adapt/{self.system.name}/step"
 
     def run(self) -> Row:
-        row = Row(self.name, self.what, self.peer_name, target=self.target)
+        what = f"one sampler step of {self.system.base} a fifth as wide"
+        row = Row(self.name, what, "the authors' processor", target=1 / 1.05)
         try:
-            with program("ours").start() as ours, program("theirs").start() as theirs:
+            with self.system.program("ours").start() as ours, self.system.program("theirs").start() as theirs:
                 mine, other, ratio = by_turns(ours, theirs)
         except NotRunError as error:
             return replace(row, note=f"not run: {error}")
         return replace(row, ours=mine, peer=other, ratio=ratio)
 
 
-def apply_seconds() -> float:
-    """Seconds of the apply node when a widget was turned."""
-    with program("apply").start() as timer:
-        timer(1)
-        return timer(PAIRS) / PAIRS
+def apply_row(system: System) -> Measure:
+    what = "the apply node after its first time"
+    return Measure(f"adapt/{system.name}/apply", what, system.apply_seconds, limit=0.2, times=1)
 
 
-ROWS = (
-    Step(
-        "adapt/facechain_fact/step", "one sampler step of an SD 1.5 a fifth as wide", "the authors' processor", 1 / 1.05
-    ),
-    Measure("adapt/facechain_fact/apply", "the apply node after its first time", apply_seconds, limit=0.2, times=1),
+SYSTEMS = (
+    System("facechain_fact", "facechain_fact", "an SD 1.5", "https://github.com/modelscope/facechain"),
+    System("consistentid", "consistentid_sd15", "an SD 1.5", "https://github.com/JackAILab/ConsistentID"),
+    System("wplus_adapter", "wplus_adapter", "an SD 1.5", "https://github.com/csxmli2016/w-plus-adapter"),
+    System("pva", "pva", "an SD 2 inpainting", "https://github.com/AtlantixJJ/PVA-CelebAHQ-IDI"),
 )
+ROWS = tuple(row for system in SYSTEMS for row in (Step(system), apply_row(system)))

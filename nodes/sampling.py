@@ -6,8 +6,8 @@ begins. The weights are a ModelPatcher that core loads beside the model, and off
 """
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
-from functools import partial
+from dataclasses import dataclass, field, replace
+from functools import cache, partial
 from typing import Any
 
 import comfy.lora
@@ -44,6 +44,7 @@ class Applied:
         queue, block = Queue.of(options), self.blocks.get(block_key(options))
         if block is None or not queue.sigma_at(self.end) <= queue.sigma <= queue.sigma_at(self.start):
             return None
+        site = replace(site, told=queue.told(self, site.x, options))
         changed = block(site, queue.tokens(self, site.x, options), self.weight)
         if self.mask is None:
             return changed
@@ -86,13 +87,17 @@ class Queue:
             raise ValueError(f"Expected a batch of {count} conditions with {each} images each, got {len(x)} rows.")
         return [place for place in range(count) for _ in range(each)] * (len(x) // (count * each))
 
+    def told(self, who: Applied, x: Tensor, options: dict) -> tuple[bool, ...]:
+        """Of each row of a block's batch, whether it is told of the person, or of nobody."""
+        seen = [not (self.negatives[i] and who.negative == "nobody") for i in options["cond_or_uncond"]]
+        return tuple(seen[place] for place in self.rows(x, options))
+
     def tokens(self, who: Applied, x: Tensor, options: dict) -> Tensor:
         """(B, T, D) what each row of a block's batch is told."""
-        unseen = [self.negatives[i] and who.negative == "nobody" for i in options["cond_or_uncond"]]
-        rows = tuple(int(unseen[place]) for place in self.rows(x, options))
-        key = ("tokens", id(who), rows, x.device, x.dtype)
+        told = self.told(who, x, options)
+        key = ("tokens", id(who), told, x.device, x.dtype)
         if key not in self.made:
-            self.made[key] = torch.stack([who.tokens.person, who.tokens.nobody]).to(x)[list(rows)]
+            self.made[key] = torch.stack([who.tokens.nobody, who.tokens.person]).to(x)[[*map(int, told)]]
         return self.made[key]
 
     def mask(self, who: Applied, x: Tensor, options: dict) -> Tensor:
@@ -146,14 +151,14 @@ class CrossAttention:
 
     def __call__(self, q: Tensor, k: Tensor, v: Tensor, options: dict) -> Tensor:
         done = options.setdefault(DONE, set())  # another's replacement may run ours inside its own
-        before = partial(attend(options, options["n_heads"]), q, k, v)
+        alone = before = cache(partial(attend(options, options["n_heads"]), q, k, v))
         if self.under is not None:
             before = partial(torch.Tensor.to, self.under(q, k, v, options), q.dtype)
         for part in self.parts:
             if not isinstance(part, Applied):
                 before = partial(added, before(), q, k, v, options, *part)
             elif id(part) not in done:
-                site = Site(options.get(INPUT, q), options["n_heads"], attend(options), q, k, v, before)
+                site = Site(options.get(INPUT, q), options["n_heads"], attend(options), q, k, v, before, alone)
                 changed = part.change(site, options)
                 before = before if changed is None else partial(torch.Tensor.to, changed, q.dtype)
                 done.add(id(part))

@@ -1,15 +1,16 @@
-"""FaceChain-FACT in ComfyUI's sampler: ``adapters.py ours|theirs|apply CHECKOUT``, with ComfyUI's interpreter.
+"""An identity adapter in ComfyUI's sampler: ``adapters.py ours|theirs|apply CASE CHECKOUT``, with its interpreter.
 
-A UNet of SD 1.5's build, a fifth as wide, takes one step on a latent of 32 x 32, prompt and negative prompt. ``ours``
-is the node's patch. ``theirs`` is the same weights in the authors' own classes, called from core's hook; CHECKOUT is
-their repository. ``apply`` is the apply node once it knows the person.
+CASE is one of tests/host/adapt/cases.py. A UNet of the build that it is for, a fifth as wide, takes one step on a
+latent of 32 x 32, prompt and negative prompt. ``ours`` is the node's patch. ``theirs`` is the same weights in the
+authors' own classes, called in core's blocks; CHECKOUT is their repository. ``apply`` is the apply node once it knows
+the person. Both attend by PyTorch, as ComfyUI does on most graphics cards: what it does on a processor is slower, and
+authors' processors know nothing of it.
 """
 
 import os
 import sys
 import tempfile
 from pathlib import Path
-from types import SimpleNamespace
 
 answers = os.dup(1)
 os.dup2(2, 1)  # what ComfyUI prints is no answer
@@ -18,56 +19,44 @@ ROOT = Path(__file__).parents[2]
 sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
 
 import torch  # noqa: E402
+from authors import THEIRS  # noqa: E402
 from serve import serve  # noqa: E402
 
 from headless import comfyui  # noqa: E402
 
-mode, checkout = sys.argv[1:]
+WIDTH = 64
+mode, name, checkout = sys.argv[1:]
 with tempfile.TemporaryDirectory() as folder:
     import factories
 
+    sys.path.insert(0, os.environ.get("COMFYUI_PATH") or str(Path("~/comfy/ComfyUI").expanduser()))
+    from comfy.cli_args import args  # noqa: TID251 - where both sides run
+
+    args.use_pytorch_cross_attention = True
     comfyui.start(factories.write_base(Path(folder)))
     from host.adapt import cases, toys
 
-    house = cases.House.of()
-    house.models["sd15"] = toys.model("sd15", width=64)
-    adapter = house.binding.Adapter(cases.fact(house))
+    house, case = cases.House.of(), next(case for case in cases.CASES if case.name == name)
+    house.tested.append(case)
+    house.models[case.kind] = toys.model(case.kind, width=WIDTH)
+    adapter = house.binding.Adapter(case.network(house))
     person = house.person(1)
 
 
-def theirs(block, x, tokens):
-    """The authors' processor up to its cross-attention, with the weights of ours."""
-    seen = torch.cat([x, block.linear(tokens)], 1)
-    x = x + torch.tanh(block.alpha_attn) * block.attn(block.norm1(seen), SimpleNamespace(heads=8))[:, : x.shape[1], :]
-    return x + torch.tanh(block.alpha_dense) * block.ff(block.norm2(x))
+def sample(model: object, texts: tuple) -> torch.Tensor:
+    return toys.sample(model, *texts, size=(32, 32), steps=1)
 
 
-def authors_blocks():
-    sys.path.insert(0, str(Path(checkout) / "face_adapter"))
-    from face_attention_processor_v1 import FaceAttnProcessor2_0
-
-    made = {}
-    for key, block in adapter.blocks.items():
-        made[key] = FaceAttnProcessor2_0(hidden_size=block.width, cross_attention_dim=block.context)
-        made[key].load_state_dict(block.state_dict())
-    return made
-
-
-texts = toys.text("sd15", 1), toys.text("sd15", 2)
-model = house.apply(house.model("sd15"), adapter, **person)
-tokens = adapter.encode(None, *(person[name] for name in ("image", "faces")), None, None).person
+texts = toys.text(case.kind, 1), toys.text(case.kind, 2)
+model = house.apply(house.model(case.kind), adapter, **person)
 if mode == "theirs":
-    blocks, model = authors_blocks(), house.model("sd15").clone()
-
-    def patch(x, options):
-        block = blocks[(*options["block"], options["block_index"])]
-        return theirs(block, x, tokens.expand(len(x), -1, -1))
-
-    model.set_model_patch(patch, "middle_patch")
-    ours = toys.sample(house.apply(house.model("sd15"), adapter, **person), *texts, size=(32, 32), steps=1)
-    assert (ours - toys.sample(model, *texts, size=(32, 32), steps=1)).abs().max() < 1e-4 * ours.std()
+    (who,), ours = model.model_options["transformer_options"][house.sampling.PEOPLE], sample(model, texts)
+    model = toys.model(case.kind, width=WIDTH)
+    blocks = dict(house.sampling.transformer_blocks(model))
+    texts = THEIRS[name](Path(checkout), who, model, blocks, texts)
+    assert (ours - sample(model, texts)).abs().max() < 1e-4 * ours.std()
 os.dup2(answers, 1)
 if mode == "apply":
-    serve(lambda: house.apply(house.model("sd15"), adapter, weight=0.7, **person))
+    serve(lambda: house.apply(house.model(case.kind), adapter, weight=0.7, **person))
 else:
-    serve(lambda: toys.sample(model, *texts, size=(32, 32), steps=1))
+    serve(lambda: sample(model, texts))

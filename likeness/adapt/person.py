@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Protocol, runtime_checkable
 
+import torch
 from torch import Tensor, nn
 
 from ..geometry import check_image
@@ -107,6 +108,8 @@ class Site:
     k: Tensor | None = None  # (B, M, C)
     v: Tensor | None = None  # (B, M, C)
     before: Callable[[], Tensor] | None = None  # "attn2": makes what the attention gives without this adapter
+    alone: Callable[[], Tensor] | None = None  # "attn2": makes ``plain``; the same as ``before`` where no one adds
+    told: tuple[bool, ...] | None = None  # of each row, whether it is told of the person; None: its tokens show it
 
     @cached_property
     def text(self) -> Tensor:
@@ -114,6 +117,18 @@ class Site:
         if self.before is None:
             raise ValueError("Expected a site in a cross-attention, got one in the residual stream.")
         return self.before()
+
+    @cached_property
+    def plain(self) -> Tensor:
+        """(B, N, C) at "attn2": what the block's own q, k and v give, without anyone's addition."""
+        if self.q is None or self.k is None or self.v is None:
+            raise ValueError("Expected a site in a cross-attention, got one in the residual stream.")
+        return self.alone() if self.alone else self.attention(self.q, self.k, self.v)
+
+    def at(self, rows: list[int]) -> Site:
+        """Some rows of it, to attend anew: what others add is left behind."""
+        q, k, v = (None if t is None else pick(t, rows) for t in (self.q, self.k, self.v))
+        return Site(pick(self.x, rows), self.heads, self.attend, q, k, v)
 
     def attention(self, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
         """(B, N, C) softmax attention with the block's heads."""
@@ -168,6 +183,11 @@ class Block(Protocol):
             weight: How much of the adapter; 1 as published.
         """
         ...
+
+
+def pick(x: Tensor, rows: list[int]) -> Tensor:
+    """(len(rows), ...) some rows of a tensor; unlike an index in brackets it makes no device wait for the processor."""
+    return x if rows == [*range(len(x))] else torch.cat([x[row : row + 1] for row in rows])
 
 
 def attention(q: Tensor, k: Tensor, v: Tensor, heads: int) -> Tensor:

@@ -25,7 +25,7 @@ from torch import Tensor, nn
 from ..weights import StateDict, System, build, count
 from . import unet
 from .facechain_fact import plant
-from .person import Key, Person, Site, Tokens, attention
+from .person import Key, Person, Site, Tokens, attention, pick
 
 TITLE, SPACE = "PVA", "arcface"
 HEADS = 8  # of the transformer; no tensor shows it
@@ -47,13 +47,24 @@ class VisualAttention(nn.Module):
     def forward(self, site: Site, tokens: Tensor, weight: float) -> Tensor:
         """(B, N, C) what cross-attention gives, from that of the site and (B, T, D) tokens; all 0 are nobody's.
 
-        The difference that the tokens make is added to what is there, so that others' additions stay.
+        The difference that the tokens make is added to what is there, so that others' additions stay. Where there are
+        none and the weight is 1 that is the joint attention itself, and each row is attended once.
         """
-        somebody = (tokens != 0).any(-1).any(-1)[:, None, None]
-        return site.text + weight * somebody * self.difference(site, tokens)
+        told = site.told or (tokens != 0).any(-1).any(-1).tolist()
+        asked, rest = ([row for row, seen in enumerate(told) if seen == wanted] for wanted in (True, False))
+        if not asked:
+            return site.text
+        joint = self.joint(site.at(asked), pick(tokens, asked))
+        if weight == 1 and site.alone is not None and site.alone is site.before:
+            parts = [joint, site.at(rest).plain] if rest else [joint]
+        else:
+            changed = pick(site.text, asked) + weight * (joint - pick(site.plain, asked))
+            parts = [changed, pick(site.text, rest)] if rest else [changed]
+        places = [*asked, *rest]
+        return pick(torch.cat(parts), [places.index(row) for row in range(len(places))])
 
-    def difference(self, site: Site, tokens: Tensor) -> Tensor:
-        """(B, N, C) what the tokens change in the attention.
+    def joint(self, site: Site, tokens: Tensor) -> Tensor:
+        """(B, N, C) the attention of text and tokens together.
 
         The text is asked by the block's own query, the tokens by theirs, and one softmax goes over both. A head is made
         twice as wide: the text's keys lie in its first half, the tokens' in its second.
@@ -71,8 +82,7 @@ class VisualAttention(nn.Module):
 
         q = halves(site.q, visual[0]) * 2**0.5  # attention divides by the root of a head's width, which has doubled
         made = site.attention(q, beside(site.k, visual[1]), beside(site.v, visual[2]))
-        joint = made.reshape(*site.q.shape[:2], site.heads, 2, -1).sum(-2).flatten(2)
-        return joint - site.attention(site.q, site.k, site.v)
+        return made.reshape(*site.q.shape[:2], site.heads, 2, -1).sum(-2).flatten(2)
 
 
 class SelfAttention(nn.Module):

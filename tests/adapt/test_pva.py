@@ -75,6 +75,24 @@ def test_nobodys_tokens_leave_a_row_as_it_is_bit_for_bit(halves):
     assert (made[0] - here.text[0]).abs().max() > 1e-2
 
 
+@pytest.mark.parametrize("told", [(True, False), (False, True), (True, True), (False, False)])
+def test_where_no_one_adds_each_row_is_attended_once(halves, told):
+    block, tokens, here = next(iter(halves[1].values())), seeded("tokens", 2, 4, CONTEXT), site()
+    tokens[[row for row in (0, 1) if not told[row]]] = 0
+    rows = []
+
+    def attend(q, k, v, heads):
+        rows.append(len(q))
+        return attention(q, k, v, heads)
+
+    def alone():
+        return attend(here.q, here.k, here.v, HEADS)
+
+    made = block(Site(here.x, HEADS, attend, here.q, here.k, here.v, alone, alone, told), tokens, 1.0)
+    assert sum(rows) == 2
+    torch.testing.assert_close(made, block(here, tokens, 1.0), atol=1e-6, rtol=0)
+
+
 def test_others_additions_stay(halves):
     block, tokens, here = next(iter(halves[1].values())), seeded("tokens", 2, 4, CONTEXT), site()
     other = seeded("other", *here.text.shape)
