@@ -1,13 +1,14 @@
 """Lines and dots laid over an image, with soft edges: a pixel is covered by how near it is to the nearest of them.
 
-Lines are cut into short pieces, and the distances of the pixels around all pieces of one colour are computed at once,
-so thousands of short lines cost little more than a few long ones. These are small arrays: numpy has no threads to wait
-for, as torch has where others keep the processor busy.
+Along each line the pixels beside it are looked at column by column, or row by row where it is steep, those of all lines
+of one colour at once. These are small arrays: numpy has no threads to wait for, as torch has where others keep the
+processor busy.
 """
 
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,8 +18,7 @@ from torch import Tensor
 Array = np.ndarray
 Colour = tuple[int, int, int]
 RIM: Colour = (0, 0, 0)
-SHORT = 8.0  # pixels; a piece is as long, or four times as long as it is wide
-CELLS = 1 << 15  # pixels around pieces that are looked at together
+CELLS = 1 << 16  # pixels beside lines that are looked at together
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,12 +48,7 @@ def ring(places: Tensor) -> Tensor:
 
 def lay_over(image: Tensor, strokes: Strokes) -> None:
     """Draw on an (H, W, 3) image that belongs to the caller and is whole in memory."""
-    length = max(SHORT, 4 * strokes.reach)
-    pieces = _pieces(_touching(strokes.ends.float().cpu().numpy(), image, strokes.reach), length)
-    pieces = _touching(pieces, image, strokes.reach)
-    if not len(pieces):
-        return
-    index, distance = _distances(pieces, image, strokes.reach, math.ceil(length + 2 * strokes.reach) + 1)
+    index, distance = _distances(strokes.ends.float().cpu().numpy(), (image.shape[0], image.shape[1]), strokes.reach)
     over = _cover(distance, strokes.width / 2)
     under = 1 - over
     if strokes.rim:
@@ -70,64 +65,53 @@ def _cover(distance: Array, radius: float) -> Array:
     return np.maximum(np.minimum(distance + 0.5, radius) - np.maximum(distance - 0.5, -radius), 0)
 
 
-def _touching(ends: Array, image: Tensor, reach: float) -> Array:
-    """The lines whose boxes reach into the image."""
-    low, high = np.minimum(ends[:, 0], ends[:, 1]) - reach, np.maximum(ends[:, 0], ends[:, 1]) + reach
-    return ends[((high > 0) & (low < (image.shape[1] - 1, image.shape[0] - 1))).all(1)]
-
-
-def _pieces(ends: Array, length: float) -> Array:
-    """(P, 2, 2) the lines, cut where they are longer than ``length``."""
-    begin, way = ends[:, 0], ends[:, 1] - ends[:, 0]
-    count = np.ceil(np.hypot(way[:, 0], way[:, 1]) / length).clip(1).astype(np.int64)
-    line = np.arange(len(ends)).repeat(count)
-    number = (np.arange(len(line)) - (count.cumsum() - count)[line]).astype(np.float32)
-    step = way[line] / count[line, None].astype(np.float32)
-    begin = begin[line] + number[:, None] * step
-    return np.stack([begin, begin + step], 1)
-
-
-def _distances(pieces: Array, image: Tensor, reach: float, side: int) -> tuple[Array, Array]:
-    """(K,) pixels that are touched, counted row by row, some of them twice, and how far each is from the nearest piece.
+def _distances(ends: Array, size: tuple[int, int], reach: float) -> tuple[Array, Array]:
+    """(K,) pixels that are touched, counted row by row, some of them twice, and how far each is from the nearest line.
 
     Args:
-        pieces: (P, 2, 2) lines, none of which reaches further than ``side`` pixels with what it touches.
-        image: (H, W, 3)
+        ends: (N, 2, 2) where each line begins and where it ends.
+        size: Height and width of the image.
         reach: Pixels up to which one is touched.
-        side: Pixels.
     """
-    height, width = image.shape[:2]
-    chunk = max(CELLS // side**2, 1)
-    parts = [_touched(pieces[n : n + chunk], (height, width), reach, side) for n in range(0, len(pieces), chunk)]
-    index, squared = map(np.concatenate, zip(*parts, strict=True))
-    nearest = np.empty(height * width, np.float32)  # of which only what is touched is ever in memory
+    ends = ends[np.isfinite(ends).all((1, 2))]
+    steep = np.abs(ends[:, 1, 1] - ends[:, 0, 1]) > np.abs(ends[:, 1, 0] - ends[:, 0, 0])
+    found = [(np.zeros(0, np.int64), np.zeros(0, np.float32))]
+    for turned, lines in ((False, ends[~steep]), (True, ends[steep, :, ::-1])):
+        height, width = size[::-1] if turned else size
+        for x, y, squared in _beside(lines, (height, width), reach):
+            found.append((x * size[1] + y if turned else y * size[1] + x, squared))
+    index, squared = map(np.concatenate, zip(*found, strict=True))
+    nearest = np.empty(size[0] * size[1], np.float32)  # of which only what is touched is ever in memory
     nearest[index] = math.inf
     np.minimum.at(nearest, index, squared)
     return index, np.sqrt(nearest[index])
 
 
-def _touched(pieces: Array, size: tuple[int, int], reach: float, side: int) -> tuple[Array, Array]:
-    """(K,) the pixels that each piece touches and their squared distances from it."""
-    corner = np.floor(pieces.min(1) - reach).astype(np.int64)  # x and y of the first pixel that each may touch
-    squared = _squared(pieces, corner, side)
-    touched = np.flatnonzero(squared < reach**2)
-    piece, cell = np.divmod(touched, side * side)
-    row, column = np.divmod(np.arange(side * side), side)
-    x, y = corner[piece, 0] + column[cell], corner[piece, 1] + row[cell]
-    index, squared = y * size[1] + x, squared.ravel()[touched]
-    if (corner.min() >= 0) and (corner.max(0) + side <= size[::-1]).all():
-        return index, squared
-    inside = (x >= 0) & (x < size[1]) & (y >= 0) & (y < size[0])
-    return index[inside], squared[inside]
-
-
-def _squared(pieces: Array, corner: Array, side: int) -> Array:
-    """(P, side, side) the squared distance of the pixels from each corner on to its piece."""
-    begin, way = pieces[:, 0], pieces[:, 1] - pieces[:, 0]
-    length = np.hypot(way[:, :1], way[:, 1:])
-    along = np.divide(way, length, out=np.tile(np.array([1, 0], np.float32), (len(way), 1)), where=length > 0)
-    x, y = ((corner - begin)[:, :, None] + np.arange(side)).astype(np.float32).transpose(1, 0, 2)  # from its beginning
-    ahead = (x * along[:, :1])[:, None] + (y * along[:, 1:])[:, :, None]
-    aside = (x * along[:, 1:])[:, None] - (y * along[:, :1])[:, :, None]
-    beyond = ahead - ahead.clip(0, length[:, :, None])
-    return aside * aside + beyond * beyond
+def _beside(lines: Array, size: tuple[int, int], reach: float) -> Iterator[tuple[Array, Array, Array]]:
+    """(K,) the x and y of the pixels that lines touch, none of which is steep, and their squared distances."""
+    begin, way = lines[:, 0], lines[:, 1] - lines[:, 0]
+    length = np.hypot(way[:, 0], way[:, 1])
+    along = np.divide(
+        way, length[:, None], out=np.tile(np.array([1, 0], np.float32), (len(way), 1)), where=length[:, None] > 0
+    )
+    low, high = lines[..., 0].min(1), lines[..., 0].max(1)
+    first = np.floor(np.clip(low - reach, 0, size[1])).astype(np.int64)
+    last = np.ceil(np.clip(high + reach, -1, size[1] - 1)).astype(np.int64)
+    columns = np.maximum(last - first + 1, 0)
+    line = np.arange(len(lines)).repeat(columns)
+    column = first[line] + np.arange(len(line)) - (columns.cumsum() - columns)[line]
+    half = reach * 2**0.5  # of what a line that rises as fast as it goes touches of a column
+    rows = math.ceil(2 * half) + 1
+    for start in range(0, len(line), max(CELLS // rows, 1)):
+        x = column[start : start + max(CELLS // rows, 1)]
+        of = line[start : start + len(x)]
+        toward, origin = along[of], begin[of]
+        middle = origin[:, 1] + toward[:, 1] / toward[:, 0] * (x.clip(low[of], high[of]) - origin[:, 0])
+        y = np.ceil(middle - half).astype(np.int64)[:, None] + np.arange(rows)
+        right, down = (x - origin[:, 0])[:, None].astype(np.float32), (y - origin[:, 1:]).astype(np.float32)
+        ahead = right * toward[:, :1] + down * toward[:, 1:]
+        aside = right * toward[:, 1:] - down * toward[:, :1]
+        ahead -= ahead.clip(0, length[of][:, None])
+        squared = aside * aside + ahead * ahead
+        touched = np.flatnonzero((squared < reach**2) & (y >= 0) & (y < size[0]))
+        yield x[touched // rows], y.ravel()[touched], squared.ravel()[touched]
