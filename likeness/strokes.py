@@ -73,45 +73,46 @@ def _distances(ends: Array, size: tuple[int, int], reach: float) -> tuple[Array,
         size: Height and width of the image.
         reach: Pixels up to which one is touched.
     """
-    ends = ends[np.isfinite(ends).all((1, 2))]
-    steep = np.abs(ends[:, 1, 1] - ends[:, 0, 1]) > np.abs(ends[:, 1, 0] - ends[:, 0, 0])
-    found = [(np.zeros(0, np.int64), np.zeros(0, np.float32))]
-    for turned, lines in ((False, ends[~steep]), (True, ends[steep, :, ::-1])):
-        height, width = size[::-1] if turned else size
-        for x, y, squared in _beside(lines, (height, width), reach):
-            found.append((x * size[1] + y if turned else y * size[1] + x, squared))
-    index, squared = map(np.concatenate, zip(*found, strict=True))
+    parts = [*_beside(ends[np.isfinite(ends).all((1, 2))], size, reach)]
+    index, squared = map(np.concatenate, zip((np.zeros(0, np.int64), np.zeros(0, np.float32)), *parts, strict=True))
     nearest = np.empty(size[0] * size[1], np.float32)  # of which only what is touched is ever in memory
     nearest[index] = math.inf
     np.minimum.at(nearest, index, squared)
     return index, np.sqrt(nearest[index])
 
 
-def _beside(lines: Array, size: tuple[int, int], reach: float) -> Iterator[tuple[Array, Array, Array]]:
-    """(K,) the x and y of the pixels that lines touch, none of which is steep, and their squared distances."""
-    begin, way = lines[:, 0], lines[:, 1] - lines[:, 0]
-    length = np.hypot(way[:, 0], way[:, 1])
-    along = np.divide(
-        way, length[:, None], out=np.tile(np.array([1, 0], np.float32), (len(way), 1)), where=length[:, None] > 0
-    )
-    low, high = lines[..., 0].min(1), lines[..., 0].max(1)
-    first = np.floor(np.clip(low - reach, 0, size[1])).astype(np.int64)
-    last = np.ceil(np.clip(high + reach, -1, size[1] - 1)).astype(np.int64)
+def _beside(ends: Array, size: tuple[int, int], reach: float) -> Iterator[tuple[Array, Array]]:
+    """(K,) the pixels that lines touch and their squared distances; of a steep line x and y change places meanwhile."""
+    way = ends[:, 1] - ends[:, 0]
+    steep = np.abs(way[:, 1]) > np.abs(way[:, 0])
+    ends, way = (np.where(steep.reshape(-1, *[1] * (held.ndim - 1)), held[..., ::-1], held) for held in (ends, way))
+    begin, length = ends[:, 0], np.hypot(way[:, :1], way[:, 1:])
+    along = np.divide(way, length, out=np.tile(np.array([1, 0], np.float32), (len(way), 1)), where=length > 0)
+    low, high = ends[..., 0].min(1), ends[..., 0].max(1)
+    wide, tall = np.where(steep, size[0], size[1]), np.where(steep, size[1], size[0])
+    first = np.floor(np.clip(low - reach, 0, wide)).astype(np.int64)
+    last = np.ceil(np.clip(high + reach, -1, wide - 1)).astype(np.int64)
     columns = np.maximum(last - first + 1, 0)
-    line = np.arange(len(lines)).repeat(columns)
+    line = np.arange(len(ends)).repeat(columns)
     column = first[line] + np.arange(len(line)) - (columns.cumsum() - columns)[line]
     half = reach * 2**0.5  # of what a line that rises as fast as it goes touches of a column
     rows = math.ceil(2 * half) + 1
-    for start in range(0, len(line), max(CELLS // rows, 1)):
-        x = column[start : start + max(CELLS // rows, 1)]
-        of = line[start : start + len(x)]
+    together = max(CELLS // rows, 1)
+    across, down = np.where(steep, size[1], 1), np.where(steep, 1, size[1])  # from pixel to pixel, counted row by row
+    for start in range(0, len(line), together):
+        x, of = column[start : start + together], line[start : start + together]
         toward, origin = along[of], begin[of]
         middle = origin[:, 1] + toward[:, 1] / toward[:, 0] * (x.clip(low[of], high[of]) - origin[:, 0])
         y = np.ceil(middle - half).astype(np.int64)[:, None] + np.arange(rows)
-        right, down = (x - origin[:, 0])[:, None].astype(np.float32), (y - origin[:, 1:]).astype(np.float32)
-        ahead = right * toward[:, :1] + down * toward[:, 1:]
-        aside = right * toward[:, 1:] - down * toward[:, :1]
-        ahead -= ahead.clip(0, length[of][:, None])
-        squared = aside * aside + ahead * ahead
-        touched = np.flatnonzero((squared < reach**2) & (y >= 0) & (y < size[0]))
-        yield x[touched // rows], y.ravel()[touched], squared.ravel()[touched]
+        right, below = (x - origin[:, 0])[:, None].astype(np.float32), (y - origin[:, 1:]).astype(np.float32)
+        ahead = right * toward[:, :1] + below * toward[:, 1:]
+        aside = right * toward[:, 1:] - below * toward[:, :1]
+        ahead -= ahead.clip(0, length[of])
+        squared = np.square(aside, out=aside)
+        squared += np.square(ahead, out=ahead)
+        seen = squared < reach**2
+        if y[:, 0].min() < 0 or (y[:, -1] >= tall[of]).any():
+            seen &= (y >= 0) & (y < tall[of, None])
+        touched = np.flatnonzero(seen)
+        index = (x * across[of])[:, None] + y * down[of, None]
+        yield index.ravel()[touched], squared.ravel()[touched]
