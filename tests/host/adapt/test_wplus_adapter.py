@@ -27,23 +27,6 @@ def network(house):
     return weights.build(tensors, house.adapt.SYSTEMS)
 
 
-@pytest.fixture(scope="module")
-def core_block(session):
-    """Core's block with the recorded cross-attention, whose self-attention and feed-forward give nothing."""
-    from comfy.ldm.modules.attention import BasicTransformerBlock
-
-    block = BasicTransformerBlock(WIDTH, HEADS, WIDTH // HEADS, context_dim=CONTEXT)
-    for held in block.parameters():
-        held.data = torch.zeros(held.shape)
-    given = {"norm2": block.norm2, **{f"to_{part}": getattr(block.attn2, f"to_{part}") for part in "qkv"}}
-    given["to_out.0"] = block.attn2.to_out[0]
-    for name, module in given.items():
-        for leaf, held in module.named_parameters():
-            spread = (3 / held.shape[-1]) ** 0.5
-            held.data = noise(f"base.{name}.{leaf}", *held.shape) * spread + (f"{name}.{leaf}" == "norm2.weight")
-    return block.eval()
-
-
 def test_cores_block_with_ours_gives_what_the_authors_processor_gives(house, network, core_block):
     _, blocks = network.split()
     tokens = noise("tokens", 2, 4, CONTEXT) * 2
