@@ -8,6 +8,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+import denoiser
+
 CONTEXT = {"sd15": 48, "sdxl": 64, "sd2_inpaint": 56}  # width of the text
 POOLED = 32
 WIDTH = 32  # channels of the first level
@@ -106,6 +108,19 @@ def fill(network: nn.Module, seed: int = 0) -> nn.Module:
     return network.requires_grad_(False)
 
 
+def recorded(kind: str) -> Any:
+    """A MODEL with the values that tests/denoiser.py gives diffusers' UNet of the same size."""
+    import comfy.utils
+
+    made = model(kind)
+    network, config = made.model.diffusion_model, made.model.model_config.unet_config
+    names, layout = comfy.utils.unet_to_diffusers(config), network.state_dict()
+    # ComfyUI names an embedding twice: that of a class is another model's
+    ours = {core: theirs for theirs, core in names.items() if not theirs.startswith("class_embedding")}
+    network.load_state_dict({core: denoiser.value(ours[core], held.shape) for core, held in layout.items()})
+    return made
+
+
 def text(kind: str, seed: int, **more: Any) -> list:
     """CONDITIONING: 77 seeded tokens."""
     random = torch.Generator().manual_seed(seed)
@@ -129,6 +144,31 @@ def sample(
     with torch.inference_mode():
         (made,) = nodes.common_ksampler(model, 1, steps, cfg, "euler", "simple", positive, negative, latent)
     return made["samples"]
+
+
+def follow(model: Any, x: Tensor, sigmas: Tensor, positive: list, negative: list, cfg: float) -> Tensor:
+    """(B, 4, H, W) where Euler's steps lead, as a pipeline of diffusers counts them.
+
+    Args:
+        model: The MODEL.
+        x: (B, 4, H, W) latents at the first of the sigmas, as its scheduler holds them.
+        sigmas: (T + 1,) of the scheduler, the last 0.
+        positive: CONDITIONING.
+        negative: CONDITIONING.
+        cfg: The guidance's scale.
+    """
+    import comfy.k_diffusion.sampling as steps
+    import comfy.samplers
+
+    def start(denoise: Any, _: Tensor, sigmas: Tensor, **more: Any) -> Tensor:
+        return steps.sample_euler(denoise, x.to(sigmas), sigmas, **more)
+
+    guider = comfy.samplers.CFGGuider(model)
+    guider.set_conds(positive, negative)
+    guider.set_cfg(cfg)
+    with torch.inference_mode():
+        made = guider.sample(x, torch.zeros_like(x), comfy.samplers.KSAMPLER(start), sigmas, disable_pbar=True)
+    return model.model.process_latent_in(made)
 
 
 def controlnet(kind: str) -> Any:

@@ -1,0 +1,96 @@
+"""What diffusers' own UNets give on the values of tests/denoiser.py: ``python tests/record/denoisers.py``.
+
+Writes tests/checkpoints/denoisers/golden.json; needs diffusers. Recorders of pipelines take their denoiser from here.
+"""
+
+import sys
+from pathlib import Path
+
+import diffusers
+import torch
+from diffusers import EulerDiscreteScheduler, UNet2DConditionModel
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
+sys.path.insert(0, str(Path(__file__).parents[2]))
+import denoiser
+import golden
+import seeding
+
+FOLDER = Path(__file__).parents[1] / "checkpoints/denoisers"
+CONTEXT = {"sd15": 48, "sdxl": 64, "sd2_inpaint": 56}
+POOLED, SIZE, STEPS, GUIDANCE = 32, (8, 8), 3, 4.0
+SD15 = {
+    "block_out_channels": (32, 64, 128, 128),
+    "attention_head_dim": 8,  # diffusers' name for how many there are
+    "cross_attention_dim": CONTEXT["sd15"],
+}
+UNETS = {
+    "sd15": SD15,
+    "sdxl": {
+        "block_out_channels": (32, 64, 128),
+        "down_block_types": ("DownBlock2D", "CrossAttnDownBlock2D", "CrossAttnDownBlock2D"),
+        "up_block_types": ("CrossAttnUpBlock2D", "CrossAttnUpBlock2D", "UpBlock2D"),
+        "transformer_layers_per_block": (1, 2, 10),
+        "attention_head_dim": (2, 4, 8),
+        "cross_attention_dim": CONTEXT["sdxl"],
+        "use_linear_projection": True,
+        "addition_embed_type": "text_time",
+        "addition_time_embed_dim": 256,
+        "projection_class_embeddings_input_dim": POOLED + 6 * 256,
+    },
+    "sd2_inpaint": {
+        **SD15,
+        "in_channels": 9,
+        "attention_head_dim": (4, 8, 16, 16),
+        "cross_attention_dim": CONTEXT["sd2_inpaint"],
+        "use_linear_projection": True,
+    },
+}
+
+
+def unet(kind: str) -> UNet2DConditionModel:
+    """A denoiser of a kind that toys.py knows."""
+    made = UNet2DConditionModel(**UNETS[kind])
+    made.load_state_dict({name: denoiser.value(name, held.shape) for name, held in made.state_dict().items()})
+    return made.eval()
+
+
+def scheduler() -> EulerDiscreteScheduler:
+    """Stable Diffusion's, whose steps core's euler takes too at the same sigmas."""
+    return EulerDiscreteScheduler(
+        beta_start=0.00085, beta_end=0.012, beta_schedule="scaled_linear", timestep_spacing="leading", steps_offset=1
+    )
+
+
+def seeded(name: str, *shape: int) -> torch.Tensor:
+    return seeding.noise(name, torch.Size(shape)).float()
+
+
+def sample(kind: str) -> dict[str, torch.Tensor]:
+    """Where a few steps lead, and the sigmas they took."""
+    network, steps = unet(kind), scheduler()
+    steps.set_timesteps(STEPS)
+    text = seeded("texts", 2, 77, CONTEXT[kind])  # the negative prompt first
+    more, beside = {}, torch.zeros(1, 0, *SIZE)
+    if kind == "sd2_inpaint":
+        beside = torch.cat([seeded("mask", 1, 1, *SIZE) > 0, seeded("left", 1, 4, *SIZE)], 1)
+    if kind == "sdxl":
+        size = torch.tensor([[64.0, 64, 0, 0, 64, 64]] * 2)
+        more = {"added_cond_kwargs": {"text_embeds": seeded("pooled", 2, POOLED), "time_ids": size}}
+    x = seeded("noise", 1, 4, *SIZE) * steps.init_noise_sigma
+    with torch.no_grad():
+        for t in steps.timesteps:
+            given = torch.cat([steps.scale_model_input(x, t), beside], 1)
+            against, for_it = network(torch.cat([given] * 2), t, text, **more).sample.chunk(2)
+            x = steps.step(against + GUIDANCE * (for_it - against), t, x).prev_sample
+    return {f"{kind}.sigmas": steps.sigmas, f"{kind}.latents": x}
+
+
+def main() -> None:
+    source = {"repository": "https://github.com/huggingface/diffusers", "version": diffusers.__version__}
+    source["class"] = "UNet2DConditionModel, EulerDiscreteScheduler"
+    golden.write_golden(FOLDER / "golden.json", source, {k: v for kind in UNETS for k, v in sample(kind).items()})
+
+
+if __name__ == "__main__":
+    main()
