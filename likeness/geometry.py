@@ -127,12 +127,28 @@ def align(
         ValueError: The faces have no points or no extent, or belong to other images.
     """
     check_image(image, faces)
+    alignment = Alignment(faces, _crop_matrices(faces, template, size, margin), template, size)
+    return cut_again(image, alignment, mode, padding), alignment
+
+
+def cut_again(image: Tensor, alignment: Alignment, mode: str = "bilinear", padding: str = "black") -> Tensor:
+    """(N, S, S, C) the crops of an alignment, out of images of the same size and count.
+
+    Args:
+        image: (B, H, W, C) in [0, 1].
+        alignment: How to cut.
+        mode: As of ``align``.
+        padding: As of ``align``.
+
+    Raises:
+        ValueError: The faces are of other images, or the padding is unknown.
+    """
+    faces = alignment.faces
+    check_image(image, faces)
     if padding not in PADDING:
         raise ValueError(f"Expected a padding among {', '.join(PADDING)}, got {padding}.")
-    alignment = Alignment(faces, _crop_matrices(faces, template, size, margin), template, size)
-    border = padding == "edge"
-    squares = cut(image, faces.image_index, alignment.matrix, size, border, mode, mirror=padding == "mirror")
-    return squares, alignment
+    border, mirror = padding == "edge", padding == "mirror"
+    return cut(image, faces.image_index, alignment.matrix, alignment.size, border, mode, mirror)
 
 
 def _crop_matrices(faces: Faces, template: str, size: int, margin: float) -> Tensor:

@@ -6,9 +6,9 @@ import torch
 from comfy_api.latest import io
 
 from ..likeness import track
-from ..likeness.geometry import check_image
+from ..likeness.geometry import PADDING, check_image, cut_again, cut_mask
 from ..likeness.select import fill_missing, fill_missing_in
-from ..likeness.smooth import smooth_faces, smooth_landmarks
+from ..likeness.smooth import smooth_alignment, smooth_faces, smooth_landmarks
 from ..likeness.types import same_faces
 from . import convert, host
 from .missing import missing_input
@@ -23,6 +23,27 @@ def describe(faces) -> str:
         filled = f", {bridged} bridged" if bridged else ""
         lines.append(f"track {number}: frames {int(frames.min())} to {int(frames.max())}, {len(frames)} faces{filled}")
     return "\n".join(lines) or "no faces"
+
+
+def how_inputs() -> tuple[io.Combo.Input, io.Float.Input]:
+    """How a track is smoothed: ``mode`` and ``rate``."""
+    mode = io.Combo.Input(
+        "mode",
+        options=["zero phase", "causal"],
+        default="zero phase",
+        optional=True,
+        tooltip="zero phase looks ahead and has no delay; causal knows only earlier frames, as a live picture does.",
+    )
+    rate = io.Float.Input(
+        "rate",
+        default=25.0,
+        min=1.0,
+        max=1000.0,
+        optional=True,
+        advanced=True,
+        tooltip="Frames a second, for causal.",
+    )
+    return mode, rate
 
 
 class TrackFaces(io.ComfyNode):
@@ -92,23 +113,7 @@ class SmoothFaces(io.ComfyNode):
             search_aliases=["stabilize face", "jitter", "smooth bbox", "one euro filter", "steady crop"],
             inputs=[
                 host.Faces.Input("faces", tooltip="Faces with tracks, from Track Faces."),
-                io.Combo.Input(
-                    "mode",
-                    options=["zero phase", "causal"],
-                    default="zero phase",
-                    optional=True,
-                    tooltip="zero phase looks ahead and has no delay; causal knows only earlier frames, as a live "
-                    "picture does.",
-                ),
-                io.Float.Input(
-                    "rate",
-                    default=25.0,
-                    min=1.0,
-                    max=1000.0,
-                    optional=True,
-                    advanced=True,
-                    tooltip="Frames a second, for causal.",
-                ),
+                *how_inputs(),
                 host.landmarks_input(
                     "Of the same tracked faces, from Find Landmarks, to steady as well.", optional=True
                 ),
@@ -130,4 +135,44 @@ class SmoothFaces(io.ComfyNode):
         return io.NodeOutput(steady, replace(smooth_landmarks(replace(mesh, faces=whose), *how), faces=steady))
 
 
-NODES = (TrackFaces, SmoothFaces)
+class SmoothAlignment(io.ComfyNode):
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        return io.Schema(
+            node_id="LikenessSmoothAlignment",
+            display_name="Smooth Alignment",
+            category="likeness/tracks",
+            description="Takes the shake out of crops that are cut already, track by track, and cuts them anew.",
+            search_aliases=["stabilize crop", "steady crop", "jitter", "smooth matrix", "crop again"],
+            inputs=[
+                io.Image.Input("image", tooltip="The images that the faces were cut from."),
+                host.FaceAlignment.Input("alignment", tooltip="Of faces with tracks, from Align Faces."),
+                *how_inputs(),
+                io.Combo.Input(
+                    "padding",
+                    options=list(PADDING),
+                    optional=True,
+                    advanced=True,
+                    tooltip="What a crop shows outside the picture: black, the border's pixels, or a mirror image.",
+                ),
+                io.Mask.Input(
+                    "mask", optional=True, tooltip="A mask of the images to cut as well: one per image, or one for all."
+                ),
+            ],
+            outputs=[
+                io.Image.Output("crops", tooltip="The crops, cut where they hold still; one per face."),
+                host.FaceAlignment.Output("alignment", tooltip="How they were cut now, for Paste Faces."),
+                io.Mask.Output("masks", tooltip="The mask, cut like the crops, if one is connected; for Paste Faces."),
+            ],
+        )
+
+    @classmethod
+    def execute(cls, image, alignment, mode="zero phase", rate=25.0, padding="black", mask=None) -> io.NodeOutput:
+        check_image(image, alignment.faces)
+        steady = smooth_alignment(alignment, mode == "causal", rate)
+        crops = cut_again(convert.rgb(image), steady, "bicubic", padding)
+        masks = None if mask is None else convert.to_host(cut_mask(mask.float().cpu(), steady))
+        return io.NodeOutput(convert.to_host(crops), steady, masks)
+
+
+NODES = (TrackFaces, SmoothFaces, SmoothAlignment)

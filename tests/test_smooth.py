@@ -9,8 +9,8 @@ import torch
 from likeness.geometry import bbox_to_kps, invert, move, similarity_fit, template_points
 from likeness.landmark.canonical import canonical_face
 from likeness.landmark.procrustes import camera_matrix
-from likeness.smooth import smooth, smooth_causal, smooth_faces, smooth_landmarks
-from likeness.types import Faces, Landmarks
+from likeness.smooth import smooth, smooth_alignment, smooth_causal, smooth_faces, smooth_landmarks
+from likeness.types import Alignment, Faces, Landmarks
 
 FRAMES = np.arange(240.0)
 
@@ -195,6 +195,80 @@ def test_crops_cut_by_smooth_faces_hold_still():
     centre = (move(got, corners) - move(wanted, corners)).mean(1)
     assert rms(centre.diff(n=2, dim=0)).max() < 0.05
     assert rms(centre).max() < 0.8
+
+
+CORNERS = torch.tensor([[0.0, 0], [511, 0], [0, 511], [511, 511]])
+
+
+def turned(centre: torch.Tensor, side: torch.Tensor, degrees: torch.Tensor) -> Alignment:
+    """Crops of 512 whose squares lie there in the photo, of one track."""
+    count, angle = len(centre), degrees.deg2rad()[:, None]
+    right = torch.cat([angle.cos(), angle.sin()], 1) * side[:, None] / 2
+    ends = torch.tensor([[255.5, 255.5], [511.5, 255.5]])
+    matrix = similarity_fit(torch.stack([centre, centre + right], 1), ends)
+    box = torch.cat([centre - 100, centre + 100], 1).float()
+    index, zero = torch.arange(count), torch.zeros(count, dtype=torch.int64)
+    faces = Faces((1080, 1920), count, zero, index, box, torch.ones(count), track=zero)
+    return Alignment(faces, matrix, "arcface112", 512)
+
+
+def corner_error(got: Alignment, wanted: Alignment) -> torch.Tensor:
+    """(T, 8) pixels of the photo."""
+    places = (move(invert(one.matrix), CORNERS.expand(len(one), 4, 2)) for one in (got, wanted))
+    return torch.sub(*places).flatten(1)
+
+
+def test_an_alignment_that_is_there_already_is_steadied():
+    """The benchmark track, as crops of a head that turns a little, beyond half a turn too."""
+    truth, measured = noisy_box()
+    angle = torch.from_numpy(175 + 10 * np.sin(FRAMES / 30))
+    noise = torch.from_numpy(np.random.default_rng(1).normal(0, 1, 240))
+    wanted = turned(truth[:, :2], truth[:, 2], angle)
+    shaken = turned(measured[:, :2], measured[:, 2], angle + noise)
+    steady = smooth_alignment(shaken)
+    centre, before = (corner_error(one, wanted).reshape(-1, 4, 2).mean(1) for one in (steady, shaken))
+    assert rms(centre.diff(n=2, dim=0)).max() < 0.05
+    assert rms(centre).max() < 0.8
+    assert rms(before.diff(n=2, dim=0)).min() > 4  # as it came
+    corners, rough = (rms(corner_error(one, wanted).diff(n=2, dim=0)).max() for one in (steady, shaken))
+    assert corners < 0.02 * rough
+    assert (steady.faces, steady.template, steady.size) == (shaken.faces, "arcface112", 512)
+    linear = steady.matrix[:, :, :2]
+    torch.testing.assert_close(linear[:, 0, 0], linear[:, 1, 1])  # still a similarity, so no crop is sheared
+    torch.testing.assert_close(linear[:, 0, 1], -linear[:, 1, 0])
+
+
+def test_an_alignment_that_does_not_shake_stays():
+    truth, _ = noisy_box()
+    wanted = turned(truth[:, :2], truth[:, 2], torch.from_numpy(FRAMES * 3))  # four turns
+    assert corner_error(smooth_alignment(wanted), wanted).abs().max() < 0.2
+
+
+def test_a_bridged_crop_does_not_pull_its_neighbours():
+    truth, measured = noisy_box()
+    zero = torch.zeros(240, dtype=torch.float64)
+    wanted, shaken = turned(truth[:, :2], truth[:, 2], zero), turned(measured[:, :2], measured[:, 2], zero)
+    score = torch.ones(240)
+    score[100:110] = 0
+    shaken.matrix[100:110, :, 2] += 300
+    steady = smooth_alignment(replace(shaken, faces=replace(shaken.faces, score=score)))
+    assert rms(corner_error(steady, wanted)).max() < 1.5
+
+
+def test_a_causal_alignment_knows_no_future():
+    _, measured = noisy_box()
+    shaken = turned(measured[:, :2], measured[:, 2], torch.zeros(240, dtype=torch.float64))
+    cut = shaken.select(torch.arange(240) < 100)
+    torch.testing.assert_close(
+        smooth_alignment(shaken, causal=True, rate=30).matrix[:100], smooth_alignment(cut, causal=True, rate=30).matrix
+    )
+
+
+def test_an_alignment_without_tracks_is_sent_to_the_tracker():
+    bare = turned(torch.zeros(3, 2), torch.ones(3) * 50, torch.zeros(3))
+    with pytest.raises(ValueError, match="connect Track Faces first"):
+        smooth_alignment(replace(bare, faces=replace(bare.faces, track=None)))
+    assert not len(smooth_alignment(bare.select(torch.zeros(3, dtype=torch.bool))))
 
 
 def test_the_causal_filter_is_late_by_little():

@@ -97,6 +97,37 @@ def test_landmarks_are_steadied_with_their_faces(nodes, find, track, count):
         )
 
 
+@pytest.mark.parametrize("count", [0, 1, 2])
+def test_crops_are_cut_anew_where_they_hold_still(nodes, find, track, count):
+    image = clip(count, 6)
+    faces = track(image, find(image))[0]
+    mask = torch.zeros(1, *image.shape[1:3])
+    mask[:, 200:600] = 1
+    for size, template in ((96, "ffhq"), (64, "free")):
+        cut = nodes["LikenessAlignFaces"].execute(image, faces, size, template).args[1]
+        crops, steady, masks = nodes["LikenessSmoothAlignment"].execute(image, cut, padding="edge", mask=mask).args
+        assert crops.shape == (6 * count, size, size, 3)
+        assert masks.shape == (6 * count, size, size)
+        if not count:
+            continue
+        places, before = (one.matrix[::count, :, 2] for one in (steady, cut))
+        assert places.diff(n=2, dim=0).abs().mean() < before.diff(n=2, dim=0).abs().mean()
+        assert nodes["LikenessSmoothAlignment"].execute(image, cut).args[2] is None
+        back = nodes["LikenessPasteFaces"].execute(image, crops, steady, blend="change").args[0]
+        torch.testing.assert_close(back, image)
+
+
+def test_smoothing_refuses_the_alignment_of_another_clip(nodes, find, track):
+    image = clip(1, 4)
+    faces = find(image)
+    cut = nodes["LikenessAlignFaces"].execute(image, faces, 64, "dlib").args[1]
+    with pytest.raises(ValueError, match="connect Track Faces first"):
+        nodes["LikenessSmoothAlignment"].execute(image, cut)
+    cut = nodes["LikenessAlignFaces"].execute(image, track(image, faces)[0], 64, "dlib").args[1]
+    with pytest.raises(ValueError, match="Expected the 4 images of 800 x 512 that the faces were found in, got"):
+        nodes["LikenessSmoothAlignment"].execute(image[:3], cut)
+
+
 def test_the_track_of_another_clip_is_refused(nodes, find, track):
     image = clip(1, 4)
     faces = track(image, find(image))[0]
