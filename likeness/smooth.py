@@ -158,7 +158,7 @@ def smooth_alignment(alignment: Alignment, causal: bool = False, rate: float = 2
     ends = torch.tensor([[middle, middle], [alignment.size - 0.5, middle]])
     seen = move(invert(alignment.matrix), ends.expand(len(alignment), -1, -1))
     columns = torch.cat([seen[:, 0], seen[:, 1] - seen[:, 0]], 1)
-    centre, right = _by_track(columns, alignment.faces, causal, rate).split(2, 1)
+    centre, right = _by_track(columns, alignment.faces, causal, rate).tensor_split(2, 1)
     return replace(alignment, matrix=similarity_fit(torch.stack([centre, centre + right], 1), ends))
 
 
