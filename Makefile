@@ -6,6 +6,8 @@ DEMO := quickstart embed_compare parse_regions paste_faces swap_mesh head3d_cano
 COMFYUI_PATH ?= $(HOME)/comfy/ComfyUI
 COMFYUI_PYTHON ?= $(COMFYUI_PATH)/.venv/bin/python
 export COMFYUI_PATH COMFYUI_PYTHON
+# Tests run side by side, a core each.
+test: export OMP_NUM_THREADS = 1
 
 .PHONY: demo test setup
 
@@ -22,12 +24,12 @@ test: setup
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/ruff format --check .
 	$(VENV)/bin/mypy
-	COMFYUI_PATH= $(VENV)/bin/python -m pytest -q --ignore tests/host --ignore tests/canvas
+	COMFYUI_PATH= $(VENV)/bin/python -m pytest -q -n auto --dist loadfile --ignore tests/host --ignore tests/canvas
 	tests/on_comfyui.sh $(VENV)
 
 setup: $(VENV)/done
 
 $(VENV)/done: pyproject.toml requirements.txt constraints.txt
 	$(PYTHON) -m venv $(VENV)
-	$(VENV)/bin/pip install -q -c constraints.txt -r requirements.txt onnxruntime onnx jsonschema pytest ruff mypy scikit-image matplotlib pyarrow setuptools playwright
+	$(VENV)/bin/pip install -q -c constraints.txt -r requirements.txt onnxruntime onnx jsonschema pytest pytest-xdist ruff mypy scikit-image matplotlib pyarrow setuptools playwright
 	touch $@

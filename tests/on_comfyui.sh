@@ -15,10 +15,7 @@ broken=$([ "${CI:-}" = true ] && echo 1 || echo 0)
 (cd "$COMFYUI_PATH" && "$COMFYUI_PYTHON" -c "import folder_paths, comfy.utils") ||
     not_run "the one at $COMFYUI_PATH does not run with $COMFYUI_PYTHON." "$broken"
 
-if ! "$COMFYUI_PYTHON" -c "import pytest" 2>/dev/null; then  # beside ComfyUI's environment, never into it
-    "$venv/bin/pip" install -q --target "$venv/pytest" pytest
-    export PYTHONPATH="$PWD/$venv/pytest"
-fi
-LIKENESS_NO_SKIPS=1 "$COMFYUI_PYTHON" -m pytest -q tests/host
-unset PYTHONPATH
-"$venv/bin/python" -m pytest -q -rs tests/canvas
+# pytest and its workers come beside ComfyUI's environment, never into it.
+[ -d "$venv/pytest" ] || "$venv/bin/pip" install -q --target "$venv/pytest" pytest pytest-xdist
+PYTHONPATH="$PWD/$venv/pytest" LIKENESS_NO_SKIPS=1 "$COMFYUI_PYTHON" -m pytest -q -n auto --dist loadfile tests/host
+"$venv/bin/python" -m pytest -q -rs -n auto tests/canvas
