@@ -15,6 +15,7 @@ import slow
 from canvas.conftest import LOOKS
 from canvas.server import comfyui, comfyui_path, fetch
 
+pytestmark = pytest.mark.xdist_group("panel")  # a test goes on where the one before it ended
 ROOT = Path(__file__).parents[2]
 # The pack's own weights under other ids: a loader can ask for them and run them.
 DETECTOR, MESH = "yunet/loopback", "mediapipe_mesh/loopback"
