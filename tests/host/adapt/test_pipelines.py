@@ -1,5 +1,7 @@
 """Core's sampler with the apply node beside the authors' whole pipelines in diffusers, on the same small denoisers."""
 
+import sys
+
 import pytest
 import torch
 
@@ -8,17 +10,12 @@ import seeding
 from headless import PACK
 from host.adapt import toys
 
-FOLDER = PACK / "tests/checkpoints/denoisers"
+FOLDER = PACK / "tests/checkpoints"
 SIZE, GUIDANCE = (8, 8), 4.0
 
 
 def noise(name, *shape):
     return seeding.noise(name, torch.Size(shape)).float()
-
-
-def sigmas_of(file, name):
-    """All of a pipeline's sigmas: they are fewer than a golden keeps."""
-    return torch.tensor(golden.json.loads(file.read_text())["outputs"][name]["values"])
 
 
 def beside(kind):
@@ -32,13 +29,41 @@ def beside(kind):
     return [{}, {}]
 
 
+def texts(kind):
+    """CONDITIONING of seeded tokens: what is asked for, and what is not."""
+    tokens = noise("texts", 2, 77, toys.CONTEXT[kind])  # the negative prompt first
+    against, positive = ([[text[None], more]] for text, more in zip(tokens, beside(kind), strict=True))
+    return positive, against
+
+
+def adapter(house, system):
+    """An adapter with the seeded values of its recorded pipeline."""
+    weights = sys.modules[house.adapt.__name__.removesuffix("adapt") + "weights"]
+    return house.binding.Adapter(
+        weights.build(golden.state_dict(FOLDER / system / "pipeline.tsv"), house.adapt.SYSTEMS)
+    )
+
+
+def apart(file, model, positive, negative, prefix=""):
+    """How far core's sampler ends from where the pipeline ended."""
+    sigmas = golden.json.loads(file.read_text())["outputs"][f"{prefix}sigmas"]  # so few that the golden keeps all
+    assert sigmas["step"] == 1
+    sigmas = torch.tensor(sigmas["values"])
+    first = noise("noise", 1, 4, *SIZE) * (sigmas[0] ** 2 + 1).sqrt()
+    return golden.difference(file, f"{prefix}latents", toys.follow(model, first, sigmas, positive, negative, GUIDANCE))
+
+
 @pytest.mark.parametrize("kind", toys.CONTEXT)
 def test_the_toys_sample_as_diffusers_does(session, kind):
     """Without an adapter: what follows rests on it."""
-    file = FOLDER / "golden.json"
-    sigmas = sigmas_of(file, f"{kind}.sigmas")
-    texts = noise("texts", 2, 77, toys.CONTEXT[kind])
-    against, positive = ([[text[None], more]] for text, more in zip(texts, beside(kind), strict=True))
-    x = noise("noise", 1, 4, *SIZE) * (sigmas[0] ** 2 + 1).sqrt()
-    made = toys.follow(toys.recorded(kind), x, sigmas, positive, against, GUIDANCE)
-    assert golden.difference(file, f"{kind}.latents", made) < 1e-4
+    assert apart(FOLDER / "denoisers/golden.json", toys.recorded(kind), *texts(kind), f"{kind}.") < 1e-4
+
+
+def test_wplus_adapter(house):
+    """Its pipeline counts steps: the first three of eight do not see the code."""
+    file, model, given = FOLDER / "wplus_adapter/pipeline.json", toys.recorded("sd15"), texts("sd15")
+    code = house.types.Embeddings(None, "e4e_wplus-1", noise("code", 1, 18, 512).flatten(1) * 2, metric="l2", flat=True)
+    ours = adapter(house, "wplus_adapter")
+    assert apart(file, house.apply(model, ours, 0.8, start=0.4, embeddings=code), *given) < 1e-4
+    assert apart(file, house.apply(model, ours, 0.8, embeddings=code), *given) > 1e-2
+    assert apart(file, model, *given) > 1e-2

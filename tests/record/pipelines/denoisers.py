@@ -1,22 +1,24 @@
-"""What diffusers' own UNets give on the values of tests/denoiser.py: ``python tests/record/denoisers.py``.
+"""What diffusers' own UNets give on the values of tests/denoiser.py: ``python tests/record/pipelines/denoisers.py``.
 
 Writes tests/checkpoints/denoisers/golden.json; needs diffusers. Recorders of pipelines take their denoiser from here.
 """
 
 import sys
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import diffusers
 import torch
 from diffusers import EulerDiscreteScheduler, UNet2DConditionModel
 
-sys.path.insert(0, str(Path(__file__).parents[1]))
 sys.path.insert(0, str(Path(__file__).parents[2]))
+sys.path.insert(0, str(Path(__file__).parents[3]))
 import denoiser
 import golden
 import seeding
 
-FOLDER = Path(__file__).parents[1] / "checkpoints/denoisers"
+CHECKPOINTS = Path(__file__).parents[2] / "checkpoints"
 CONTEXT = {"sd15": 48, "sdxl": 64, "sd2_inpaint": 56}
 POOLED, SIZE, STEPS, GUIDANCE = 32, (8, 8), 3, 4.0
 SD15 = {
@@ -48,6 +50,19 @@ UNETS = {
 }
 
 
+class Watched(EulerDiscreteScheduler):
+    """A scheduler that keeps where its last step led."""
+
+    def step(self, *given: Any, **more: Any) -> Any:
+        made = super().step(*given, **more)
+        self.latents = made[0].clone()
+        return made
+
+    def outputs(self) -> dict[str, torch.Tensor]:
+        """What a golden keeps of a run."""
+        return {"sigmas": self.sigmas, "latents": self.latents}
+
+
 def unet(kind: str) -> UNet2DConditionModel:
     """A denoiser of a kind that toys.py knows."""
     made = UNet2DConditionModel(**UNETS[kind])
@@ -55,15 +70,41 @@ def unet(kind: str) -> UNet2DConditionModel:
     return made.eval()
 
 
-def scheduler() -> EulerDiscreteScheduler:
+def scheduler() -> Watched:
     """Stable Diffusion's, whose steps core's euler takes too at the same sigmas."""
-    return EulerDiscreteScheduler(
+    return Watched(
         beta_start=0.00085, beta_end=0.012, beta_schedule="scaled_linear", timestep_spacing="leading", steps_offset=1
     )
 
 
+def pipeline(of: type, kind: str, **more: Any) -> Any:
+    """A pipeline of a class around a small denoiser, with nothing else but what is given; call it with ``call``."""
+    parts = dict.fromkeys(("vae", "text_encoder", "tokenizer", "safety_checker", "feature_extractor"))
+    return of(**parts, unet=unet(kind), scheduler=scheduler(), requires_safety_checker=False, **more)
+
+
+def call() -> dict[str, Any]:
+    """What every pipeline is called with."""
+    noise = seeded("noise", 1, 4, *SIZE)
+    return {"height": 64, "width": 64, "output_type": "latent", "guidance_scale": GUIDANCE, "latents": noise}
+
+
 def seeded(name: str, *shape: int) -> torch.Tensor:
     return seeding.noise(name, torch.Size(shape)).float()
+
+
+def seed(module: torch.nn.Module, make: Callable[[], torch.nn.Module], layout: Path) -> None:
+    """Give an adapter's module seeded values, and write its layout, by which the test makes the same.
+
+    Args:
+        module: Whose names are those of the published file.
+        make: Makes it once more, with other random values.
+        layout: Where to write it.
+    """
+    rules = seeding.plan(make)
+    module.load_state_dict(seeding.fill(module.state_dict(), rules))
+    if golden.write_layout(layout, module.state_dict(), rules):
+        raise RuntimeError(f"Expected values that are seeded alone, got constants in {layout.name}.")
 
 
 def sample(kind: str) -> dict[str, torch.Tensor]:
@@ -77,19 +118,20 @@ def sample(kind: str) -> dict[str, torch.Tensor]:
     if kind == "sdxl":
         size = torch.tensor([[64.0, 64, 0, 0, 64, 64]] * 2)
         more = {"added_cond_kwargs": {"text_embeds": seeded("pooled", 2, POOLED), "time_ids": size}}
-    x = seeded("noise", 1, 4, *SIZE) * steps.init_noise_sigma
+    x = seeded("noise", 1, 4, *SIZE) * steps.init_noise_sigma  # as a pipeline does with what it is given
     with torch.no_grad():
         for t in steps.timesteps:
             given = torch.cat([steps.scale_model_input(x, t), beside], 1)
             against, for_it = network(torch.cat([given] * 2), t, text, **more).sample.chunk(2)
             x = steps.step(against + GUIDANCE * (for_it - against), t, x).prev_sample
-    return {f"{kind}.sigmas": steps.sigmas, f"{kind}.latents": x}
+    return {f"{kind}.{name}": tensor for name, tensor in steps.outputs().items()}
 
 
 def main() -> None:
     source = {"repository": "https://github.com/huggingface/diffusers", "version": diffusers.__version__}
     source["class"] = "UNet2DConditionModel, EulerDiscreteScheduler"
-    golden.write_golden(FOLDER / "golden.json", source, {k: v for kind in UNETS for k, v in sample(kind).items()})
+    outputs = {name: tensor for kind in UNETS for name, tensor in sample(kind).items()}
+    golden.write_golden(CHECKPOINTS / "denoisers/golden.json", source, outputs)
 
 
 if __name__ == "__main__":
