@@ -4,8 +4,8 @@
 https://arxiv.org/abs/2410.12312, https://github.com/modelscope/facechain (Apache-2.0). Two files of adapters for Stable
 Diffusion 1.5 (for majicmixRealistic_v6 and leosamsMoonfilm) and TransFace-S, on ModelScope, without a stated licence.
 
-It was trained on heads before black, cut out by a segmentation of face and hair. The published scale is 0.5; by default
-the negative prompt's rows see the same person.
+It was trained on heads before black, cut out by a segmentation of face and hair. Published at a
+scale of 0.5 with the negative prompt's rows told of patches of zeros, which the authors' class does only if asked to.
 """
 
 from __future__ import annotations
@@ -134,7 +134,7 @@ class FaceTokens(nn.Module):
 
 
 class FaceChainFACT(nn.Module):
-    title, base, hook, negative = TITLE, "Stable Diffusion 1.5", "middle", "person"
+    title, base, hook, negative = TITLE, "Stable Diffusion 1.5", "middle", "nobody"
     parts: ClassVar = {
         "transface.": "its face encoder TransFace",
         "local_fac_prj.": "its resampler (local_fac_prj)",
