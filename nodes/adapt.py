@@ -4,6 +4,7 @@ import weakref
 from functools import partial
 from typing import Any
 
+import comfy.model_management
 import torch
 from comfy_api.latest import io
 from torch import Tensor, nn
@@ -265,9 +266,16 @@ def read_person(
     return adapt.Person(convert.rgb(image), found, read_head(head_mask, image), embeddings, parsing, look)
 
 
-def look_through(clip_vision: Any, image: Tensor) -> Tensor:
-    """(B, T, D) CLIP vision's hidden states before the last, of (B, H, W, 3) images cut square in their middle."""
-    return clip_vision.encode_image(image, crop=True)["penultimate_hidden_states"]
+def look_through(clip_vision: Any, image: Tensor | None) -> Tensor:
+    """(B, T, D) CLIP vision's hidden states before the last, of (B, H, W, 3) images cut square in their middle.
+
+    None is seen as zeros; no image is, for ComfyUI's preprocessing rounds to 256 steps.
+    """
+    if image is not None:
+        return clip_vision.encode_image(image, crop=True)["penultimate_hidden_states"]
+    comfy.model_management.load_model_gpu(clip_vision.patcher)
+    nothing = torch.zeros(1, 3, clip_vision.image_size, clip_vision.image_size, device=clip_vision.load_device)
+    return clip_vision.model(pixel_values=nothing, intermediate_output=-2)[1].cpu()
 
 
 def read_head(mask: Tensor | None, image: Tensor) -> Tensor | None:

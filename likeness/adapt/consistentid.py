@@ -20,7 +20,7 @@ from ..weights import StateDict, System, UnsupportedCheckpointError, count
 from . import unet
 from .facechain_fact import HEAD_SIZE
 from .facial_encoder import FacialEncoder, Projector
-from .facial_parts import look, no_picture, picture
+from .facial_parts import look, picture
 from .facial_words import FacialWords
 from .person import Key, Person, Site, Tokens
 
@@ -83,7 +83,7 @@ class FaceReader(nn.Module):
         identity = read_identity(person, self.projector.identity)
         image, _ = picture(person, TITLE)
         size = self.projector.perceiver_resampler.proj_in.in_features
-        looks = look(person, image, size, TITLE), no_picture(person, size, TITLE)
+        looks = look(person, image, size, TITLE), look(person, None, size, TITLE)
         given = self.projector.norm.weight  # where the network is by now
         seen, unseen = (each.to(given) for each in looks)
         tokens = self.projector(identity.to(given), seen), self.projector(identity.to(given) * 0, unseen)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import torch
 from torch import Tensor
 
 from ..mask import fill_holes
@@ -17,10 +16,6 @@ PARTS = {
     "nose": ("nose",),
     "mouth": ("upper_lip", "lower_lip"),
 }
-# The colour that CLIP's preprocessing makes zeros of, which is how adapters tell their networks of no picture.
-# ComfyUI's rounds to 256 steps on the way, so its zeros are up to 0.004.
-NO_PICTURE = (0.48145466, 0.4578275, 0.40821073)
-SIDE = 224  # pixels that CLIP vision sees
 
 
 def picture(person: Person, adapter: str) -> tuple[Tensor, int]:
@@ -56,9 +51,9 @@ def cut_out(person: Person, adapter: str) -> dict[str, Tensor]:
         for name in names:
             if part in found or name not in person.parsing.classes:
                 continue
-            mask = fill_holes(to_mask(person.parsing, name)[index : index + 1])[0]
-            if (mask > 0.5).any():
-                found[part] = image * mask[..., None]
+            inside = fill_holes(to_mask(person.parsing, name)[index : index + 1])[0] > 0.5  # the authors' have no edge
+            if inside.any():
+                found[part] = image * inside[..., None]
     if not found:
         raise ValueError(
             f"Expected a parsing with skin, eyes, ears, nose or lips, of which one at least is seen, got one of "
@@ -67,12 +62,12 @@ def cut_out(person: Person, adapter: str) -> dict[str, Tensor]:
     return found
 
 
-def look(person: Person, image: Tensor, size: int, adapter: str) -> Tensor:
+def look(person: Person, image: Tensor | None, size: int, adapter: str) -> Tensor:
     """(B, M, C) what CLIP vision sees in (B, H, W, 3) images: its hidden states before the last.
 
     Args:
         person: Who brings CLIP vision along.
-        image: RGB in [0, 1].
+        image: RGB in [0, 1]; None: zeros after CLIP's preprocessing, which is how networks are told of no picture.
         size: C.
         adapter: Who asks, for the message.
 
@@ -90,8 +85,3 @@ def look(person: Person, image: Tensor, size: int, adapter: str) -> Tensor:
             f"{seen.shape[-1]}: load that one."
         )
     return seen
-
-
-def no_picture(person: Person, size: int, adapter: str) -> Tensor:
-    """(1, M, C) what CLIP vision sees where there is no picture."""
-    return look(person, torch.tensor(NO_PICTURE).expand(1, SIDE, SIDE, 3), size, adapter)

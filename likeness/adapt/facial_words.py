@@ -3,9 +3,10 @@
 The authors tell the words for ears of the picture of an eye, and those for eyes of an ear's, where both are seen: the
 sentence has them in one order, the pictures in another, in training too, so it stays.
 
-The negative prompt is told of no picture at the places where the prompt names a part. Up to the moment of merging the
-denoiser hears SD 1.5's sentence without the parts, and of SDXL's prompt nothing but the prompt. A prompt that with the
-sentence is too long for CLIP's 77 tokens comes after it; what is beyond them, which the authors cut off, is heard here.
+The negative prompt is told of no picture at the places where the prompt names a part, at every step: SDXL's pipeline
+sets one aside that is not, but its encoder writes into that one too. Up to the moment of merging the denoiser hears SD
+1.5's sentence without the parts, and of SDXL's prompt nothing but the prompt. A prompt that with the sentence is too long
+for CLIP's 77 tokens comes after it; what is beyond them, which the authors cut off, is heard here.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ import torch
 from torch import Tensor, nn
 
 from .facial_encoder import FacialEncoder
-from .facial_parts import cut_out, look, no_picture
+from .facial_parts import cut_out, look
 from .person import Person
 from .words import Lines, Phase, TextEncoder
 
@@ -54,7 +55,7 @@ class FacialWords(nn.Module):
         """The negative prompt ``text`` to a prompt: told of no picture where that one is told of a part."""
         parts = [*cut_out(person, TITLE)]
         _, places = self.place(encoder, prompt, parts)
-        nothing = no_picture(person, self.size, TITLE).expand(len(parts), -1, -1)
+        nothing = look(person, None, self.size, TITLE).expand(len(parts), -1, -1)
         said = encoder.encode(encoder.tokenize(text))
         return [replace(said, cond=self.tell(said.cond, nothing, places))]
 

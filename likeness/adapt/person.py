@@ -27,7 +27,7 @@ class Person:
     head: Tensor | None = None  # (B, H, W) in [0, 1], what of the images is the head
     embeddings: Embeddings | None = None  # identity vectors of that person
     parsing: ParsingMap | None = None  # the parts of these faces
-    look: Callable[[Tensor], Tensor] | None = None  # images to CLIP vision's hidden states before the last
+    look: Callable[[Tensor | None], Tensor] | None = None  # see ``facial_parts.look``
 
     def pictures(self, adapter: str) -> tuple[Tensor, Faces]:
         """The images and the faces in them, of which there is at least one.

@@ -79,8 +79,10 @@ def scheduler() -> Watched:
 
 def pipeline(of: type, kind: str, **more: Any) -> Any:
     """A pipeline of a class around a small denoiser, with nothing else but what is given; call it with ``call``."""
-    parts = dict.fromkeys(("vae", "text_encoder", "tokenizer", "safety_checker", "feature_extractor"))
-    return of(**parts, unet=unet(kind), scheduler=scheduler(), requires_safety_checker=False, **more)
+    parts = dict.fromkeys(("vae", "text_encoder", "tokenizer"))
+    if kind != "sdxl":
+        more |= {"safety_checker": None, "feature_extractor": None, "requires_safety_checker": False}
+    return of(**parts, unet=unet(kind), scheduler=scheduler(), **more)
 
 
 def call() -> dict[str, Any]:
