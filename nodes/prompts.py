@@ -63,7 +63,7 @@ class IdentityPrompt(io.ComfyNode):
                     optional=True,
                     advanced=True,
                     tooltip="For a negative prompt: the prompt that it goes with; the adapter says nobody in it where "
-                    "that names the person. Empty: this is no negative prompt. For ConsistentID.",
+                    "that names the person. Empty: this is no negative prompt.",
                 ),
             ],
             outputs=[

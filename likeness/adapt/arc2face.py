@@ -6,7 +6,7 @@ faces, on Hugging Face under MIT. ArcFace's weights, which it hears, were traine
 
 The UNet and the pose ControlNet are of the ordinary layout: ComfyUI's own loaders take them. Here is the encoder: its
 prompt is "photo of a id person", "id" being a vector. Published: CFG 3, 25 steps, 512 x 512, an empty negative prompt
-through SD 1.5's own CLIP.
+through the same encoder.
 """
 
 from __future__ import annotations
@@ -41,6 +41,10 @@ class IdentityWord(nn.Module):
         vector = nn.functional.pad(direction(person), (0, self.width - SIZE))
         lines = encoder.tokenize(text)
         return [encoder.encode(replace_word(encoder, lines, WORD, dict.fromkeys(lines, vector)))]
+
+    def against(self, encoder: TextEncoder, text: str, prompt: str, person: Person) -> list[Phase]:
+        """The negative prompt, in which nobody is; the published one is empty."""
+        return [encoder.encode(encoder.tokenize(text))]
 
 
 def direction(person: Person) -> Tensor:

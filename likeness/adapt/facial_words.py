@@ -5,8 +5,8 @@ sentence has them in one order, the pictures in another, in training too, so it 
 
 The negative prompt is told of no picture at the places where the prompt names a part, at every step: SDXL's pipeline
 sets one aside that is not, but its encoder writes into that one too. Up to the moment of merging the denoiser hears SD
-1.5's sentence without the parts, and of SDXL's prompt nothing but the prompt. A prompt that with the sentence is too long
-for CLIP's 77 tokens comes after it; what is beyond them, which the authors cut off, is heard here.
+1.5's sentence without the parts, and of SDXL's prompt nothing but the prompt. A prompt that with the sentence is too
+long for CLIP's 77 tokens comes after it; what is beyond them, which the authors cut off, is heard here.
 """
 
 from __future__ import annotations

@@ -19,13 +19,20 @@ words = Node(
     text="photo of a id person",
     embeddings=who["embeddings"],
 )
-nothing = Node("CLIPTextEncode", "Negative prompt, empty", (300, 120), clip=checkpoint["CLIP"], text="")
+nothing = Node(
+    "LikenessIdentityPrompt",
+    "Negative prompt, empty",
+    (300, 240),
+    adapter=adapter["adapter"],
+    text="",
+    against="photo of a id person",
+)
 latent = Node("EmptyLatentImage", width=512, height=512, batch_size=1)
 sampler = Node(
     "KSampler",
     model=unet["MODEL"],
     positive=words["conditioning"],
-    negative=nothing["CONDITIONING"],
+    negative=nothing["conditioning"],
     latent_image=latent["LATENT"],
     seed=1,
     steps=25,
@@ -39,8 +46,8 @@ saved = Node("SaveImage", "The new picture", images=decoded["IMAGE"], filename_p
 
 about = note(
     "**Who is in the prompt?** The photo's identity stands where the prompt says *id*. Arc2Face was trained on this "
-    "one sentence, at CFG 3, with an empty negative prompt.\n\nIt needs Arc2Face's UNet, its encoder and its ArcFace "
-    "(the model panel brings them), and an SD 1.5 checkpoint for CLIP and VAE. Ask before you use somebody's face.",
+    "one sentence, at CFG 3, with an empty negative prompt through its own encoder.\n\nIt needs Arc2Face's UNet, its encoder and its ArcFace "
+    "(the model panel brings them), and an SD 1.5 checkpoint for its VAE. Ask before you use somebody's face.",
     260,
 )
 

@@ -19,7 +19,14 @@ words = Node(
     text="photo of a id person",
     embeddings=who["embeddings"],
 )
-nothing = Node("CLIPTextEncode", "Negative prompt, empty", (300, 120), clip=checkpoint["CLIP"], text="")
+nothing = Node(
+    "LikenessIdentityPrompt",
+    "Negative prompt, empty",
+    (300, 240),
+    adapter=adapter["adapter"],
+    text="",
+    against="photo of a id person",
+)
 latent = Node("EmptyLatentImage", width=512, height=512, batch_size=1)
 expressions = Node("LikenessLoadIdentityAdapter", "Load Expression Adapter", model="arc2face/expression")
 numbers = Node(
@@ -37,7 +44,7 @@ sampler = Node(
     "KSampler",
     model=shown["model"],
     positive=words["conditioning"],
-    negative=nothing["CONDITIONING"],
+    negative=nothing["conditioning"],
     latent_image=latent["LATENT"],
     seed=1,
     steps=25,

@@ -46,10 +46,10 @@ def adapter(house, system, **parts):
 
 def apart(file, model, positive, negative, prefix=""):
     """How far core's sampler ends from where the pipeline ended."""
-    sigmas = golden.json.loads(file.read_text())["outputs"][f"{prefix}sigmas"]  # so few that the golden keeps all
-    assert sigmas["step"] == 1
-    sigmas = torch.tensor(sigmas["values"])
-    first = noise("noise", 1, 4, *SIZE) * (sigmas[0] ** 2 + 1).sqrt()
+    kept = golden.json.loads(file.read_text())["outputs"]
+    sigmas, (start,) = kept[f"{prefix}sigmas"], kept[f"{prefix}start"]["values"]
+    assert sigmas["step"] == 1  # they are so few that the golden has all
+    sigmas, first = torch.tensor(sigmas["values"]), noise("noise", 1, 4, *SIZE) * start
     return golden.difference(file, f"{prefix}latents", toys.follow(model, first, sigmas, positive, negative, GUIDANCE))
 
 
@@ -88,3 +88,39 @@ def aligned(house, crops):
     box = torch.tensor([[0.0, 0, 112, 112]]).expand(len(crops), 4)
     faces = house.types.Faces((112, 112), len(crops), 0 * index, index, box, torch.ones(len(crops)), points)
     return {"image": (crops * 127 + 128).byte() / 255, "faces": faces}
+
+
+def arc2face(house, layout, file):
+    """One of its files."""
+    weights = sys.modules[house.adapt.__name__.removesuffix("adapt") + "weights"]
+    return house.binding.Adapter(weights.build(golden.state_dict(layout, file), house.adapt.SYSTEMS))
+
+
+def test_arc2face(house, comfy, monkeypatch):
+    """The negative prompt is spoken by its own encoder; the expression adapter comes on top."""
+    monkeypatch.setattr(comfy.args, "fp32_text_enc", True)  # core halves text encoders on a CPU
+    folder, model = FOLDER / "arc2face", toys.recorded("sd15", context=768)
+    file, small = folder / "pipeline.json", folder / "arc2face_encoder.small"
+    speaker = arc2face(house, small.with_suffix(".small.tsv"), small.with_suffix(".small.json"))
+    identity = house.types.Embeddings(None, "arcface-1", noise("one", 1, 512), weights="arcface/webface42m_r100")
+    said = house.nodes["LikenessIdentityPrompt"].execute
+    with torch.inference_mode():
+        (positive,) = said(speaker, "", embeddings=identity).args
+        (nothing,) = said(speaker, "", against="photo of a id person").args
+    assert apart(file, model, positive, nothing, "plain.") < 1e-4
+    assert apart(file, model, positive, positive, "plain.") > 1e-2
+    expressive = arc2face(house, folder / "pipeline.tsv", file)
+    numbers = house.types.Embeddings(None, "smirk_expression", noise("expression", 1, 1, 55)[0])
+    smiling = house.apply(model, expressive, 0.8, embeddings=numbers)
+    assert apart(file, smiling, positive, nothing, "expression.") < 1e-4
+    assert apart(file, model, positive, nothing, "expression.") > 1e-2
+
+
+def test_pva(house):
+    """Three references; the negative prompt has no tokens."""
+    file, model, given = FOLDER / "pva/pipeline.json", toys.recorded("sd2_inpaint"), texts("sd2_inpaint")
+    known = house.types.Embeddings(None, "arcface-1", noise("references", 1, 3, 512)[0])
+    ours = adapter(house, "pva")
+    assert apart(file, house.apply(model, ours, embeddings=known), *given) < 1e-4
+    assert apart(file, house.apply(model, ours, negative="person", embeddings=known), *given) > 1e-2
+    assert apart(file, model, *given) > 1e-2

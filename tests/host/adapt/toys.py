@@ -78,13 +78,13 @@ CONFIGS = {"sd15": {**COMMON, **SD15}, "sdxl": {**COMMON, **SDXL}, "flux": FLUX}
 CONFIGS["sd2_inpaint"] = {**COMMON, **SD2_INPAINT}
 
 
-def model(kind: str, dtype: torch.dtype = torch.float32, width: int = WIDTH) -> Any:
-    """A MODEL: "sd15", "sdxl", "sd2_inpaint" or "flux"; ``width`` is a UNet's first level's."""
+def model(kind: str, dtype: torch.dtype = torch.float32, width: int = WIDTH, context: int | None = None) -> Any:
+    """A MODEL: "sd15", "sdxl", "sd2_inpaint" or "flux"; ``width`` is a UNet's first level's, ``context`` its text's."""
     import comfy.model_management
     import comfy.model_patcher
     import comfy.supported_models
 
-    wide = {} if kind == "flux" else {"model_channels": width}
+    wide = {} if kind == "flux" else {"model_channels": width, "context_dim": context or CONTEXT[kind]}
     build = {"sd15": "SD15", "sdxl": "SDXL", "sd2_inpaint": "SD20", "flux": "Flux"}[kind]
     config = getattr(comfy.supported_models, build)({**CONFIGS[kind], **wide, "dtype": dtype})
     config.unet_config |= {name: CONFIGS[kind][name] for name in HEADS if name in CONFIGS[kind]}  # a build has its own
@@ -108,11 +108,11 @@ def fill(network: nn.Module, seed: int = 0) -> nn.Module:
     return network.requires_grad_(False)
 
 
-def recorded(kind: str) -> Any:
+def recorded(kind: str, context: int | None = None) -> Any:
     """A MODEL with the values that tests/denoiser.py gives diffusers' UNet of the same size."""
     import comfy.utils
 
-    made = model(kind)
+    made = model(kind, context=context)
     network, config = made.model.diffusion_model, made.model.model_config.unet_config
     names, layout = comfy.utils.unet_to_diffusers(config), network.state_dict()
     # ComfyUI names an embedding twice: that of a class is another model's

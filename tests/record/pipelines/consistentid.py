@@ -3,8 +3,8 @@
 Writes tests/checkpoints/consistentid/pipeline_*.tsv and pipeline.json. CHECKOUT is one of
 https://github.com/JackAILab/ConsistentID, CLIP a folder with CLIP's vocab.json and merges.txt; it needs diffusers,
 transformers, einops and opencv-python-headless. From a photo and two prompts on all is the authors', with small
-text encoders and CLIP vision; a seeded identity stands for insightface's, a drawn face's labels for BiSeNet's. The photo
-is as large as CLIP vision's, so that nobody's way to resize is asked.
+text encoders and CLIP vision; a seeded identity stands for insightface's, labels of a drawn face for BiSeNet's. The
+photo is as large as CLIP vision's, so that nobody's way to resize is asked.
 """
 
 import sys
@@ -111,7 +111,6 @@ def build(theirs: SimpleNamespace, kind: str, tokens: Path) -> tuple[Any, dict[s
     pipe.text_encoder, pipe.tokenizer = encoders["l"], tokenizer(tokens, "<|endoftext|>")
     if kind == "sdxl":
         pipe.text_encoder_2, pipe.tokenizer_2 = encoders["g"], tokenizer(tokens, "!")
-        pipe.vae = SimpleNamespace(dtype=torch.float32)
     pipe.image_encoder, pipe.clip_image_processor = parts["vision"], CLIPImageProcessor()
     identity = SimpleNamespace(normed_embedding=nn.functional.normalize(seeded("identity", 512), dim=0).numpy())
     pipe.app = SimpleNamespace(get=lambda image: [identity])

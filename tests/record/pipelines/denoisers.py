@@ -10,7 +10,7 @@ from typing import Any
 
 import diffusers
 import torch
-from diffusers import EulerDiscreteScheduler, UNet2DConditionModel
+from diffusers import AutoencoderKL, EulerDiscreteScheduler, UNet2DConditionModel
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
 sys.path.insert(0, str(Path(__file__).parents[3]))
@@ -20,11 +20,11 @@ import seeding
 
 CHECKPOINTS = Path(__file__).parents[2] / "checkpoints"
 CONTEXT = {"sd15": 48, "sdxl": 64, "sd2_inpaint": 56}
+BETAS = {"beta_start": 0.00085, "beta_end": 0.012, "beta_schedule": "scaled_linear"}
 POOLED, SIZE, STEPS, GUIDANCE = 32, (8, 8), 3, 4.0
 SD15 = {
     "block_out_channels": (32, 64, 128, 128),
     "attention_head_dim": 8,  # diffusers' name for how many there are
-    "cross_attention_dim": CONTEXT["sd15"],
 }
 UNETS = {
     "sd15": SD15,
@@ -34,7 +34,6 @@ UNETS = {
         "up_block_types": ("CrossAttnUpBlock2D", "CrossAttnUpBlock2D", "UpBlock2D"),
         "transformer_layers_per_block": (1, 2, 10),
         "attention_head_dim": (2, 4, 8),
-        "cross_attention_dim": CONTEXT["sdxl"],
         "use_linear_projection": True,
         "addition_embed_type": "text_time",
         "addition_time_embed_dim": 256,
@@ -44,7 +43,6 @@ UNETS = {
         **SD15,
         "in_channels": 9,
         "attention_head_dim": (4, 8, 16, 16),
-        "cross_attention_dim": CONTEXT["sd2_inpaint"],
         "use_linear_projection": True,
     },
 }
@@ -60,29 +58,34 @@ class Watched(EulerDiscreteScheduler):
 
     def outputs(self) -> dict[str, torch.Tensor]:
         """What a golden keeps of a run."""
-        return {"sigmas": self.sigmas, "latents": self.latents}
+        return {
+            "sigmas": self.sigmas,
+            "start": torch.as_tensor(self.init_noise_sigma).reshape(1),
+            "latents": self.latents,
+        }
 
 
-def unet(kind: str) -> UNet2DConditionModel:
-    """A denoiser of a kind that toys.py knows."""
-    made = UNet2DConditionModel(**UNETS[kind])
+def unet(kind: str, context: int | None = None) -> UNet2DConditionModel:
+    """A denoiser of a kind that toys.py knows; ``context`` is the text's width if it is another."""
+    sizes = UNETS[kind] | {"cross_attention_dim": context or CONTEXT[kind], "sample_size": 64}
+    made = UNet2DConditionModel(**sizes)
     made.load_state_dict({name: denoiser.value(name, held.shape) for name, held in made.state_dict().items()})
     return made.eval()
 
 
 def scheduler() -> Watched:
     """Stable Diffusion's, whose steps core's euler takes too at the same sigmas."""
-    return Watched(
-        beta_start=0.00085, beta_end=0.012, beta_schedule="scaled_linear", timestep_spacing="leading", steps_offset=1
-    )
+    return Watched(**BETAS, timestep_spacing="leading", steps_offset=1)
 
 
-def pipeline(of: type, kind: str, **more: Any) -> Any:
-    """A pipeline of a class around a small denoiser, with nothing else but what is given; call it with ``call``."""
-    parts = dict.fromkeys(("vae", "text_encoder", "tokenizer"))
+def pipeline(of: type, kind: str, context: int | None = None, steps: Watched | None = None, **more: Any) -> Any:
+    """A pipeline of a class around a small denoiser, that speaks and knows no text; call it with ``call``."""
+    down, up = ("DownEncoderBlock2D",) * 4, ("UpDecoderBlock2D",) * 4
+    vae = AutoencoderKL(down_block_types=down, up_block_types=up, block_out_channels=(32,) * 4)  # asked for its scale
+    parts = {"vae": vae, "text_encoder": None, "tokenizer": None}
     if kind != "sdxl":
         more |= {"safety_checker": None, "feature_extractor": None, "requires_safety_checker": False}
-    return of(**parts, unet=unet(kind), scheduler=scheduler(), **more)
+    return of(**parts, unet=unet(kind, context), scheduler=steps or scheduler(), **more)
 
 
 def call() -> dict[str, Any]:
