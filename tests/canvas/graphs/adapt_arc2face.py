@@ -46,8 +46,9 @@ saved = Node("SaveImage", "The new picture", images=decoded["IMAGE"], filename_p
 
 about = note(
     "**Who is in the prompt?** The photo's identity stands where the prompt says *id*. Arc2Face was trained on this "
-    "one sentence, at CFG 3, with an empty negative prompt through its own encoder.\n\nIt needs Arc2Face's UNet, its encoder and its ArcFace "
-    "(the model panel brings them), and an SD 1.5 checkpoint for its VAE. Ask before you use somebody's face.",
+    "one sentence, at CFG 3, with an empty negative prompt through its own encoder.\n\nIt needs Arc2Face's UNet, its "
+    "encoder and its ArcFace (the model panel brings them), and an SD 1.5 checkpoint for its VAE. Ask before you use "
+    "somebody's face.",
     260,
 )
 
