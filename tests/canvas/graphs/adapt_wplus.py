@@ -40,7 +40,7 @@ shown = Node(
     model=checkpoint["MODEL"],
     adapter=adapter["adapter"],
     weight=1.0,
-    start_percent=0.2,
+    start_percent=0.23,
     embeddings=edited["embeddings"],
 )
 freed = Node("FreeU", "As published: FreeU", model=shown["model"], b1=1.1, b2=1.2, s1=0.6, s2=0.4)
