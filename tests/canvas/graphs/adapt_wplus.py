@@ -62,7 +62,7 @@ saved = Node("SaveImage", "The new picture", images=decoded["IMAGE"], filename_p
 
 about = note(
     "**The photo becomes a code of StyleGAN2**, which is edited before it is sampled: here she smiles a little more. "
-    "The preview shows what the code holds; the model then sees it from 20 % of the steps on.\n\nIt needs an SD 1.5 "
+    "The preview shows what the code holds; the model sees it after seven steps.\n\nIt needs an SD 1.5 "
     "checkpoint and weights that are not for commercial use: the model panel brings them. Ask before you use "
     "somebody's face.",
     260,
