@@ -48,6 +48,7 @@ CROPS = (*TEMPLATES, FREE)
 PADDING = ("black", "edge", "mirror")  # what a crop shows outside its photo
 COARSEST = 4  # samples a side for each pixel; a square that shrinks more is cut from a smaller photo
 ROUNDING = 1e-3  # pixels; a crop cut on whole pixels keeps its border
+CUBIC = 2  # pixels to each side that cubic interpolation reads
 
 
 def template_points(template: str, size: int) -> Tensor:
@@ -204,16 +205,21 @@ def cut(
         shrink = max(1, int(scale / COARSEST))
         finer = math.ceil(scale / shrink - ROUNDING) or 1  # samples a side of each pixel
         pixels = (_pixels(0, 0, size * finer, size * finer) + 0.5) / finer - 0.5
-        points = transform(inverse, pixels)
+        points, black = transform(inverse, pixels), None
         if mirror:
             points = _fold(points, points.new_tensor([width - 1, height - 1]))
-        elif border:
-            points = torch.stack([points[..., 0].clamp(0, width - 1), points[..., 1].clamp(0, height - 1)], -1)
+        elif border or mode == "bicubic":
+            inside = torch.stack([points[..., 0].clamp(0, width - 1), points[..., 1].clamp(0, height - 1)], -1)
+            # Black begins where the photo's own border does not reach back to it when the crop is pasted.
+            black = None if border else (points - inside).abs().amax(-1, keepdim=True) > CUBIC * scale + 0.5
+            points = inside
         x1, y1, x2, y2 = _region(points, (height, width))
         if x1 < x2 and y1 < y2:
             region = _shrink(image[index, y1:y2, x1:x2], shrink)
-            outside = "border" if border or mirror else "zeros"  # cubic reads a pixel more
+            outside = "zeros" if mode == "bilinear" and not (border or mirror) else "border"  # cubic reads a pixel more
             fine = sample(region, (points - torch.tensor([x1, y1]) + 0.5) / shrink - 0.5, mode, outside)
+            fine = fine.clamp(0, 1) if mode == "bicubic" else fine  # it overshoots at edges
+            fine = fine if black is None else fine.masked_fill(black, 0)
             square.copy_(fine.reshape(size, finer, size, finer, -1).mean((1, 3)))
     return squares
 

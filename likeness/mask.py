@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -20,6 +21,7 @@ from .filters import copy
 Box = tuple[slice, slice]
 
 STEADY_REACH = 24.0  # pixels; an edge that jumps further is another edge
+SAME_SHOT = 0.2  # of what two frames' masks hold together, in common: where it is less the picture was cut
 
 
 def unite(mask: Tensor, other: Tensor) -> Tensor:
@@ -74,7 +76,7 @@ def feather(mask: Tensor, pixels: float, inside: float = 1.0) -> Tensor:
 
 
 def steady(mask: Tensor, frames: float) -> Tensor:
-    """The masks of a video without flicker: their edges averaged over time, ahead and behind alike.
+    """The masks of a video without flicker: their edges averaged over time, ahead and behind alike, not over a cut.
 
     Args:
         mask: (T, H, W) in [0, 1], consecutive frames.
@@ -86,11 +88,23 @@ def steady(mask: Tensor, frames: float) -> Tensor:
     box = _around(held.amax(0), STEADY_REACH)
     if box is None:
         return copy(mask)
-    region = [_signed_distance(frame[box], STEADY_REACH, STEADY_REACH) for frame in held]
-    averaged = gaussian_filter1d(torch.stack(region).numpy(), frames, axis=0, mode="nearest")
+    region = torch.stack([_signed_distance(frame[box], STEADY_REACH, STEADY_REACH) for frame in held])
+    averaged = [gaussian_filter1d(shot.numpy(), frames, axis=0, mode="nearest") for shot in _shots(region, frames)]
     result = copy(held)
-    result[(slice(None), *box)] = (torch.from_numpy(averaged) + 0.5).clamp(0, 1)
+    result[(slice(None), *box)] = (torch.from_numpy(np.concatenate(averaged)) + 0.5).clamp(0, 1)
     return result.to(mask)
+
+
+def _shots(distance: Tensor, frames: float) -> tuple[Tensor, ...]:
+    """Signed distances over time, in pieces: a new one begins where a mask jumps, is gone for long, or is back."""
+    inside = (distance > 0).flatten(1)
+    here = inside.any(1)
+    changes = [0, *(torch.where(here[1:] != here[:-1])[0] + 1).tolist(), len(here)]
+    gone = [ends for ends in pairwise(changes) if not here[ends[0]] and ends[1] - ends[0] > 2 * frames]
+    both, either = (inside[1:] & inside[:-1]).sum(1), (inside[1:] | inside[:-1]).sum(1)
+    jumps = torch.where((both < SAME_SHOT * either) & here[1:] & here[:-1])[0] + 1
+    ends = {*jumps.tolist(), *(end for run in gone for end in run)} - {0, len(here)}
+    return distance.tensor_split(sorted(ends))
 
 
 def fill_holes(mask: Tensor) -> Tensor:

@@ -92,8 +92,10 @@ def _layers(image: Tensor, crops: Tensor, alignment: Alignment, mask: Tensor | N
     pixels = crops[..., :3].float()
     taken = pixels.new_ones(1, side, side) if mask is None else mask.to(pixels)
     if len(taken) not in (1, len(crops)) or taken.ndim != 3 or taken.shape[1] != taken.shape[2]:
-        expected = f"(1 or {len(crops)}, {side}, {side})"
-        raise ValueError(f"Expected a mask of {expected}, one for all or one per crop, got {tuple(taken.shape)}.")
+        raise ValueError(
+            f"Expected square masks, one for all {len(crops)} crops or one for each, got {tuple(taken.shape)}: cut a "
+            "mask of the photo with Align Faces, or make one of the crops."
+        )
     if taken.shape[1] != side:
         taken = interpolate(taken[None], (side, side), mode="bilinear", align_corners=False, antialias=True)[0]
     taken = taken.expand(pixels.shape[:3])
@@ -174,16 +176,16 @@ def _join(
 
 def _multiband(here: Tensor, there: Tensor, weight: Tensor) -> Tensor:
     """Two pictures joined octave by octave. Source: Burt and Adelson, A multiresolution spline, 1983."""
-    from kornia.geometry.transform import build_laplacian_pyramid, build_pyramid, pyrup  # takes as long as the pack
+    from kornia.geometry.transform import build_pyramid, pyrup  # takes as long as the pack
 
     height, width = here.shape[:2]
     bands = min(BANDS, int(math.log2(max(min(height, width), 2))))
     step = 2**bands
     margin = (0, -width % step, 0, -height % step)
-    a, b, m = (pad(part.movedim(-1, 0)[None], margin, mode="replicate") for part in (here, there, weight))
-    details = zip(build_laplacian_pyramid(a, bands), build_laplacian_pyramid(b, bands), strict=True)
-    mixed = [torch.lerp(x, y, w) for (x, y), w in zip(details, build_pyramid(m, bands), strict=True)]
-    result = mixed[-1]
-    for detail in reversed(mixed[:-1]):
-        result = pyrup(result)[..., : detail.shape[-2], : detail.shape[-1]] + detail
+    padded = (pad(part.movedim(-1, 0)[None], margin, mode="replicate") for part in (here, there, weight))
+    a, b, m = (build_pyramid(part, bands) for part in padded)
+    result = torch.lerp(a[-1], b[-1], m[-1])
+    for level in reversed(range(bands - 1)):  # of each octave what the coarser one lacks
+        ours, theirs = (pyramid[level] - pyrup(pyramid[level + 1]) for pyramid in (a, b))
+        result = pyrup(result) + torch.lerp(ours, theirs, m[level])
     return result[0, :, :height, :width].movedim(0, -1)

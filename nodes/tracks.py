@@ -171,7 +171,7 @@ class SmoothAlignment(io.ComfyNode):
         check_image(image, alignment.faces)
         steady = smooth_alignment(alignment, mode == "causal", rate)
         crops = cut_again(convert.rgb(image), steady, "bicubic", padding)
-        masks = None if mask is None else convert.to_host(cut_mask(mask.float().cpu(), steady))
+        masks = None if mask is None else convert.to_host(cut_mask(convert.mask(mask), steady))
         return io.NodeOutput(convert.to_host(crops), steady, masks)
 
 

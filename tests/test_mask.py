@@ -62,6 +62,21 @@ def test_a_flickering_edge_is_held_still():
     assert areas.mean() == pytest.approx(float(masks.sum((1, 2)).mean()), rel=0.02)
 
 
+def test_masks_are_not_averaged_over_a_cut():
+    left, right = disc(30).roll(-60, 2), disc(30).roll(60, 2)
+    shots = torch.cat([left] * 8 + [right] * 8)
+    assert (steady(shots, 3) - shots).abs().max() < 0.01
+    to_nobody = torch.cat([left] * 8 + [left * 0] * 8 + [left] * 8)
+    assert (steady(to_nobody, 3) - to_nobody).abs().max() < 0.01
+
+
+def test_a_mask_that_is_lost_for_a_frame_is_filled_in():
+    lost = torch.cat([disc(50)] * 6 + [disc(50) * 0] + [disc(50)] * 6)
+    held = steady(lost, 3)
+    assert held[6, 100, 100] > 0.9
+    assert held.sum((1, 2)).min() > 0.8 * lost.sum((1, 2)).max()
+
+
 def test_holes_are_filled():
     ring = disc(50) - disc(20)
     assert fill_holes(ring)[0, 100, 100] == 1

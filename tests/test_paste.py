@@ -46,7 +46,7 @@ def test_a_mask_says_how_much_is_pasted():
 def test_a_mask_for_other_crops_is_refused():
     image = ramp()
     crops, alignment = align(image, one_face(turned(0, 1, 37, 91)), "arcface112", 112)
-    with pytest.raises(ValueError, match=r"a mask of \(1 or 1, 112, 112\), .* got \(3, 64, 64\)"):
+    with pytest.raises(ValueError, match=r"square masks, one for all 1 crops or one for each, got \(3, 64, 64\)"):
         paste(image, crops, alignment, torch.zeros(3, 64, 64))
 
 
@@ -125,6 +125,37 @@ def test_a_tinted_crop_has_no_hard_edge(blend):
     result = paste(image, crops + 0.3, alignment, blend=blend)
     assert result.max() > 0.65
     assert max(result.diff(dim=1).abs().max(), result.diff(dim=2).abs().max()) < 0.04
+
+
+@pytest.mark.parametrize("side", [33, 100, 200, 255, 300])
+def test_octaves_are_joined_on_regions_of_any_size(side):
+    image = factories.read_photo("astronaut")
+    box = torch.tensor([[150.0, 40, 150 + side, 40 + side]])
+    faces = Faces(
+        (512, 512), 1, torch.zeros(1, dtype=torch.int64), torch.zeros(1, dtype=torch.int64), box, torch.ones(1)
+    )
+    crops, alignment = align(image, faces, "free", 128, "bicubic")
+    result = paste(image, (crops + 0.2).clamp(0, 1), alignment, blend=Blend(multiband=True, feather=0.2))
+    inside = slice(40 + side // 3, 40 + 2 * side // 3), slice(150 + side // 3, 150 + 2 * side // 3)
+    brighter = (result - image)[0][inside].mean()
+    assert 0.1 < brighter < 0.25
+    assert torch.equal(result[:, :, :149], image[:, :, :149])
+
+
+@pytest.mark.parametrize("padding", ["black", "edge", "mirror"])
+@pytest.mark.parametrize("size", [256, 512])
+def test_a_face_at_the_border_comes_back_without_a_dark_line(padding, size):
+    """The photo is cut so that her eyes are in its corner; the crop shows what is outside as it is asked to."""
+    photo, eyes = factories.read_photo("astronaut")[:, 90:, 200:], torch.tensor([200.0, 90])
+    points = torch.tensor([[201.4, 104.9], [245.1, 104.8], [220.6, 127.0], [203.8, 145.1], [242.2, 144.9]]) - eyes
+    faces = one_face(points, tuple(photo.shape[1:3]))
+    crops, alignment = align(photo, faces, "arcface112", size, "bicubic", padding)
+    assert crops.min() >= 0
+    assert crops.max() <= 1
+    assert (float(crops[0, size // 2, 0].sum()) == 0) == (padding == "black")
+    back = paste(photo, crops, alignment)
+    assert psnr(back[:, :3], photo[:, :3]) > 43
+    assert psnr(back[:, :, :3], photo[:, :, :3]) > 43
 
 
 def test_what_is_in_front_stays():

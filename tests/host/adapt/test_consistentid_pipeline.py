@@ -10,8 +10,8 @@ from headless import PACK
 from host.adapt import toys
 from host.adapt.test_pipelines import apart, noise
 
-FOLDER = PACK / "tests/checkpoints/consistentid"
-FILE, LOOK, SIDE = FOLDER / "pipeline.json", 64, 224
+FOLDER = PACK / "tests/checkpoints/consistentid/pipeline"
+FILE, LOOK, SIDE = FOLDER / "golden.json", 64, 224
 PROMPT, AGAINST, MERGE = "a man in a forest", "blurry, lowres", 0.5  # of four steps two hear the text alone
 SIZES = {"num_hidden_layers": 3, "num_attention_heads": 2, "intermediate_size": 96}
 PARTS = {  # as the recorder draws them: top, left, height, width
@@ -25,7 +25,7 @@ PARTS = {  # as the recorder draws them: top, left, height, width
 
 
 def read(kind, name=""):
-    return golden.state_dict(FOLDER / f"{'_'.join(filter(None, ('pipeline', kind, name)))}.tsv", FILE)
+    return golden.state_dict(FOLDER / f"{'_'.join(filter(None, (kind, name)))}.tsv", FILE)
 
 
 def clip(kind):

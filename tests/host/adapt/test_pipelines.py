@@ -38,9 +38,9 @@ def texts(kind):
 
 def adapter(house, system, **parts):
     """An adapter with the seeded values of its recorded pipeline; more files of it by what their names begin with."""
-    weights, folder = sys.modules[house.adapt.__name__.removesuffix("adapt") + "weights"], FOLDER / system
-    files = {part: golden.state_dict(folder / f"{stem}.tsv", folder / "pipeline.json") for part, stem in parts.items()}
-    whole = golden.state_dict(folder / "pipeline.tsv", folder / "pipeline.json")
+    weights, folder = sys.modules[house.adapt.__name__.removesuffix("adapt") + "weights"], FOLDER / system / "pipeline"
+    files = {part: golden.state_dict(folder / f"{stem}.tsv", folder / "golden.json") for part, stem in parts.items()}
+    whole = golden.state_dict(folder / "adapter.tsv", folder / "golden.json")
     return house.binding.Adapter(weights.build(weights.join({"": whole, **files}), house.adapt.SYSTEMS))
 
 
@@ -61,7 +61,7 @@ def test_the_toys_sample_as_diffusers_does(session, kind):
 
 def test_wplus_adapter(house):
     """Its pipeline counts steps: the first three of eight do not see the code."""
-    file, model, given = FOLDER / "wplus_adapter/pipeline.json", toys.recorded("sd15"), texts("sd15")
+    file, model, given = FOLDER / "wplus_adapter/pipeline/golden.json", toys.recorded("sd15"), texts("sd15")
     code = house.types.Embeddings(None, "e4e_wplus-1", noise("code", 1, 18, 512).flatten(1) * 2, metric="l2", flat=True)
     ours = adapter(house, "wplus_adapter")
     assert apart(file, house.apply(model, ours, 0.8, start=0.4, embeddings=code), *given) < 1e-4
@@ -71,7 +71,7 @@ def test_wplus_adapter(house):
 
 def test_facechain_fact(house):
     """From two aligned crops on; as in the authors' inference the negative prompt is told of nobody."""
-    file, model, given = FOLDER / "facechain_fact/pipeline.json", toys.recorded("sd15"), texts("sd15")
+    file, model, given = FOLDER / "facechain_fact/pipeline/golden.json", toys.recorded("sd15"), texts("sd15")
     ours, person = (
         adapter(house, "facechain_fact", transface="transface"),
         aligned(house, noise("crops", 2, 112, 112, 3)),
@@ -100,7 +100,7 @@ def test_arc2face(house, comfy, monkeypatch):
     """The negative prompt is spoken by its own encoder; the expression adapter comes on top."""
     monkeypatch.setattr(comfy.args, "fp32_text_enc", True)  # core halves text encoders on a CPU
     folder, model = FOLDER / "arc2face", toys.recorded("sd15", context=768)
-    file, small = folder / "pipeline.json", folder / "arc2face_encoder.small"
+    file, small = folder / "pipeline/golden.json", folder / "arc2face_encoder.small"
     speaker = arc2face(house, small.with_suffix(".small.tsv"), small.with_suffix(".small.json"))
     identity = house.types.Embeddings(None, "arcface-1", noise("one", 1, 512), weights="arcface/webface42m_r100")
     said = house.nodes["LikenessIdentityPrompt"].execute
@@ -109,7 +109,7 @@ def test_arc2face(house, comfy, monkeypatch):
         (nothing,) = said(speaker, "", against="photo of a id person").args
     assert apart(file, model, positive, nothing, "plain.") < 1e-4
     assert apart(file, model, positive, positive, "plain.") > 1e-2
-    expressive = arc2face(house, folder / "pipeline.tsv", file)
+    expressive = arc2face(house, folder / "pipeline/adapter.tsv", file)
     numbers = house.types.Embeddings(None, "smirk_expression", noise("expression", 1, 1, 55)[0])
     smiling = house.apply(model, expressive, 0.8, embeddings=numbers)
     assert apart(file, smiling, positive, nothing, "expression.") < 1e-4
@@ -118,7 +118,7 @@ def test_arc2face(house, comfy, monkeypatch):
 
 def test_pva(house):
     """Three references; the negative prompt has no tokens."""
-    file, model, given = FOLDER / "pva/pipeline.json", toys.recorded("sd2_inpaint"), texts("sd2_inpaint")
+    file, model, given = FOLDER / "pva/pipeline/golden.json", toys.recorded("sd2_inpaint"), texts("sd2_inpaint")
     known = house.types.Embeddings(None, "arcface-1", noise("references", 1, 3, 512)[0])
     ours = adapter(house, "pva")
     assert apart(file, house.apply(model, ours, embeddings=known), *given) < 1e-4

@@ -1,6 +1,6 @@
 """Where Arc2Face leads in diffusers: ``python tests/record/pipelines/arc2face.py CHECKOUT CLIP``.
 
-Writes tests/checkpoints/arc2face/pipeline.tsv and .json. CHECKOUT is one of https://github.com/foivospar/Arc2Face; its
+Writes tests/checkpoints/arc2face/pipeline/. CHECKOUT is one of https://github.com/foivospar/Arc2Face; its
 classes need transformers 4.36. CLIP is a folder with CLIP's vocab.json and merges.txt. As its README says the pipeline
 is diffusers' own around the authors' encoder, which speaks the empty negative prompt too; the expression adapter is an
 IP-Adapter in it. The encoder has the small values of tests/record/arc2face.py; a seeded identity stands for ArcFace's.
@@ -48,7 +48,7 @@ def main(checkout: Path, vocabulary: Path) -> None:
     outputs = {f"plain.{name}": tensor for name, tensor in pipe.scheduler.outputs().items()}
 
     layout = recorder.Layout(LEVELS, None)
-    constants = denoisers.seed(layout, lambda: recorder.Layout(LEVELS, None), FOLDER / "pipeline.tsv")
+    constants = denoisers.seed(layout, lambda: recorder.Layout(LEVELS, None), FOLDER / "pipeline/adapter.tsv")
     groups: dict[str, dict[str, torch.Tensor]] = {"image_proj": {}, "ip_adapter": {}}
     for name, tensor in layout.state_dict().items():
         group, _, rest = name.partition(".")
@@ -64,7 +64,7 @@ def main(checkout: Path, vocabulary: Path) -> None:
         "file": "arc2face/models.py, arc2face/utils.py",
         "class": "CLIPTextModelWrapper, project_face_embs, StableDiffusionPipeline",
     }
-    golden.write_golden(FOLDER / "pipeline.json", source, outputs, constants)
+    golden.write_golden(FOLDER / "pipeline/golden.json", source, outputs, constants)
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
 """Where ConsistentID's own pipelines lead: ``python tests/record/pipelines/consistentid.py CHECKOUT CLIP``.
 
-Writes tests/checkpoints/consistentid/pipeline_*.tsv and pipeline.json. CHECKOUT is one of
+Writes tests/checkpoints/consistentid/pipeline/. CHECKOUT is one of
 https://github.com/JackAILab/ConsistentID, CLIP a folder with CLIP's vocab.json and merges.txt; it needs diffusers,
 transformers, einops and opencv-python-headless. From a photo and two prompts on all is the authors', with small
 text encoders and CLIP vision; a seeded identity stands for insightface's, labels of a drawn face for BiSeNet's. The
@@ -30,7 +30,7 @@ from transformers import (
 
 import golden
 
-FOLDER = CHECKPOINTS / "consistentid"
+FOLDER = CHECKPOINTS / "consistentid/pipeline"
 LOOK, RANK, SIDE, STEPS, MERGE = 64, 4, 224, 4, 1  # steps 0 and 1 hear the text alone
 WIDTHS = {"sd15": {"l": 48}, "sdxl": {"l": 32, "g": POOLED}}  # of the text encoders; together the denoiser's context
 PROMPT, AGAINST = "a man in a forest", "blurry, lowres"
@@ -123,7 +123,7 @@ def record(theirs: SimpleNamespace, kind: str, tokens: Path) -> tuple[dict[str, 
     pipe, parts = build(theirs, kind, tokens)
     constants = {}
     for name, module in parts.items():
-        stem = "_".join(filter(None, ("pipeline", kind, name)))
+        stem = "_".join(filter(None, (kind, name)))
         constants |= denoisers.seed(
             module, lambda name=name: build(theirs, kind, tokens)[1][name], FOLDER / f"{stem}.tsv"
         )
@@ -157,7 +157,7 @@ def main(checkout: Path, tokens: Path) -> None:
         "file": "pipline_StableDiffusion_ConsistentID.py, pipline_StableDiffusionXL_ConsistentID.py",
         "class": ", ".join(one.__name__ for one in classes.values()),
     }
-    golden.write_golden(FOLDER / "pipeline.json", source, outputs, constants)
+    golden.write_golden(FOLDER / "golden.json", source, outputs, constants)
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
 """Where FaceChain-FACT's own pipeline leads: ``python tests/record/pipelines/facechain_fact.py CHECKOUT``.
 
-Writes tests/checkpoints/facechain_fact/pipeline.tsv, transface.tsv and pipeline.json. CHECKOUT is one of
+Writes tests/checkpoints/facechain_fact/pipeline/. CHECKOUT is one of
 https://github.com/modelscope/facechain; it needs diffusers, opencv-python-headless and scikit-image. Two seeded crops
 stand for what the authors' detector and segmentation make of photos; what the text encoder says is seeded too. As in
 their inference the negative prompt is told of nobody.
@@ -20,7 +20,7 @@ from torch import nn
 import golden
 from likeness.adapt.facechain_fact import plant
 
-FOLDER = CHECKPOINTS / "facechain_fact"
+FOLDER = CHECKPOINTS / "facechain_fact/pipeline"
 STEPS, SCALE, FACES = 4, 0.5, 2
 
 
@@ -81,7 +81,7 @@ def main(checkout: Path) -> None:
     from face_adapter import face_adapter_v1 as theirs
 
     whole, adapter = build(theirs)
-    constants = denoisers.seed(whole, lambda: build(theirs)[0], FOLDER / "pipeline.tsv")
+    constants = denoisers.seed(whole, lambda: build(theirs)[0], FOLDER / "adapter.tsv")
     encoder = adapter.face_extracter.face_transformer.net
     constants |= denoisers.seed(
         encoder, lambda: build(theirs)[1].face_extracter.face_transformer.net, FOLDER / "transface.tsv"
@@ -100,7 +100,7 @@ def main(checkout: Path) -> None:
         "file": "face_adapter/face_adapter_v1.py, face_attention_processor_v1.py, vit.py",
         "class": "FaceAdapter_v1, Face_Extracter_v1, FaceAttnProcessor2_0, VisionTransformer",
     }
-    golden.write_golden(FOLDER / "pipeline.json", source, adapter.pipe.scheduler.outputs(), constants)
+    golden.write_golden(FOLDER / "golden.json", source, adapter.pipe.scheduler.outputs(), constants)
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
 """Where PVA's own pipeline leads: ``python tests/record/pipelines/pva.py CHECKOUT``.
 
-Writes tests/checkpoints/pva/pipeline.tsv and .json. CHECKOUT is one of https://github.com/AtlantixJJ/PVA-CelebAHQ-IDI,
+Writes tests/checkpoints/pva/pipeline/. CHECKOUT is one of https://github.com/AtlantixJJ/PVA-CelebAHQ-IDI,
 which brings the diffusers that it is built on; that one needs transformers 4.36 and huggingface-hub below 0.26. Seeded
 are the identity vectors, what the text encoder says, and the mask and what it leaves of the picture as latents.
 """
@@ -25,7 +25,7 @@ import golden  # noqa: E402
 from likeness.adapt import unet  # noqa: E402
 from likeness.adapt.facechain_fact import plant  # noqa: E402
 
-FOLDER, KIND, STEPS = CHECKPOINTS / "pva", "sd2_inpaint", 4  # four steps of its scheduler are at whole numbers
+FOLDER, KIND, STEPS = CHECKPOINTS / "pva/pipeline", "sd2_inpaint", 4  # four steps of its scheduler are at whole numbers
 WANTED = ("pva_forward", "change_forward", "TransformNetwork")
 
 
@@ -57,7 +57,7 @@ def build(theirs: SimpleNamespace) -> tuple[nn.Module, Any]:
 def main() -> None:
     theirs = read_code()
     whole, pipe = build(theirs)
-    constants = denoisers.seed(whole, lambda: build(theirs)[0], FOLDER / "pipeline.tsv")
+    constants = denoisers.seed(whole, lambda: build(theirs)[0], FOLDER / "adapter.tsv")
     text = seeded("texts", 2, 77, CONTEXT[KIND])  # the negative prompt first
     pipe._encode_prompt = lambda *args, **more: text
     mask, left = (seeded("mask", 1, 1, *SIZE) > 0).float(), seeded("left", 1, 4, *SIZE)
@@ -79,7 +79,7 @@ def main() -> None:
         "file": "lib/pva.py, lib/diffusers.py, thirdparty/diffusers",
         "class": "PVAInpaintPipeline, TransformNetwork, pva_forward, change_forward",
     }
-    golden.write_golden(FOLDER / "pipeline.json", source, pipe.scheduler.outputs(), constants)
+    golden.write_golden(FOLDER / "golden.json", source, pipe.scheduler.outputs(), constants)
 
 
 if __name__ == "__main__":

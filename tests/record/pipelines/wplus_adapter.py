@@ -1,6 +1,6 @@
 """Where the W+ adapter's own pipeline leads: ``python tests/record/pipelines/wplus_adapter.py CHECKOUT``.
 
-Writes tests/checkpoints/wplus_adapter/pipeline.tsv and .json. CHECKOUT is one of
+Writes tests/checkpoints/wplus_adapter/pipeline/. CHECKOUT is one of
 https://github.com/csxmli2016/w-plus-adapter; it needs diffusers and transformers. The code is seeded, and so is what
 the text encoder says. The authors' class puts everything in half precision: here it is put back before it is filled.
 """
@@ -14,7 +14,7 @@ from torch import nn
 
 import golden
 
-FOLDER = CHECKPOINTS / "wplus_adapter"
+FOLDER = CHECKPOINTS / "wplus_adapter/pipeline"
 STEPS, START, SCALE = 8, 30, 0.8  # of 8 steps those from 0 to 2 do not see the code
 
 
@@ -43,7 +43,7 @@ def main(checkout: Path) -> None:
 
     adapter = build()
     whole = parts(adapter)
-    constants = denoisers.seed(whole, lambda: parts(build()), FOLDER / "pipeline.tsv")
+    constants = denoisers.seed(whole, lambda: parts(build()), FOLDER / "adapter.tsv")
     adapter.pipe.unet.set_attn_processor(dict(zip(pipe.unet.attn_processors, whole.wplus_adapter, strict=True)))
     text = seeded("texts", 2, 77, denoisers.CONTEXT["sd15"])  # the negative prompt first
     pipe._encode_prompt = lambda *args, **more: text
@@ -62,7 +62,7 @@ def main(checkout: Path) -> None:
         "file": "w_plus_adapter/w_plus_adapter.py, wplus_pipeline.py, attention_processor.py",
         "class": "WPlusAdapter, StableDiffusionWPlusPipeline, WPlusAttnProcessor2_0",
     }
-    golden.write_golden(FOLDER / "pipeline.json", source, pipe.scheduler.outputs(), constants)
+    golden.write_golden(FOLDER / "golden.json", source, pipe.scheduler.outputs(), constants)
 
 
 if __name__ == "__main__":
