@@ -3,8 +3,8 @@
 When StyleGAN Meets Stable Diffusion: a W+ Adapter for Personalized Image Generation, CVPR 2024.
 https://arxiv.org/abs/2311.17461, https://github.com/csxmli2016/w-plus-adapter (NTU S-Lab License 1.0: non-commercial,
 code and weights; no line is taken). Two files for Stable Diffusion 1.5 in its release: stage 1 for faces alone, stage 2
-for people in a scene. On these it was published with a weight of 1, to begin after 20 % of the sampling, which means after
-seven steps of 30 (stage 1: from the start, 0.8).
+for people in a scene. On these it was published with a weight of 1, to begin after 20 % of the sampling, which means
+after seven steps of 30 (stage 1: from the start, 0.8).
 
 Unlike IP-Adapter's its query is its own, made of what the cross-attention with the text gave. The negative prompt's
 rows see the tokens of a code of zeros.
