@@ -55,15 +55,12 @@ def inspect(source: Source) -> Info:
     """
     with _open(source) as container:
         stream = _video(container, source)
-        count, rotation = 0, 0
-        for packet in container.demux(stream):
-            count += packet.size > 0
+        count = sum(packet.size > 0 for packet in container.demux(stream))
         if not count:
             raise ValueError(f"Expected a video with frames, got none in {_name(source)}: record or export it again.")
-        container.seek(0)
-        for frame in container.decode(stream):
-            rotation = frame.rotation
-            break
+    with _open(source) as container:  # anew, for not every kind can be wound back
+        stream = _video(container, source)
+        rotation = next((frame.rotation for frame in container.decode(stream)), 0)
         size = (stream.width, stream.height) if rotation % 180 else (stream.height, stream.width)
         return Info(size, count, Fraction(stream.average_rate or 25), bool(container.streams.audio))
 
@@ -87,8 +84,8 @@ def read(source: Source, chunk: int = CHUNK, start: float = 0.0, duration: float
         times: list[Fraction] = []
         number = 0
         try:
-            for frame in container.decode(stream):
-                time = Fraction(frame.pts or 0) * Fraction(frame.time_base or stream.time_base or Fraction(1, 25))
+            for shown, frame in enumerate(container.decode(stream)):
+                time = _time(frame, shown, stream)
                 if time < start:
                     continue
                 if duration and time >= start + duration:
@@ -268,6 +265,13 @@ def _video(container: Any, source: Source) -> Any:
 
 def _name(source: Source) -> str:
     return Path(source).name if isinstance(source, str | Path) else "a file in memory"
+
+
+def _time(frame: Any, number: int, stream: Any) -> Fraction:
+    """When a frame is shown, seconds; a stream without time stamps, such as bare H.264, runs at its rate."""
+    if frame.pts is None:
+        return Fraction(number) / Fraction(stream.average_rate or 25)
+    return Fraction(frame.pts) * Fraction(frame.time_base or stream.time_base)
 
 
 def _pixels(frame: Any) -> np.ndarray[Any, Any]:

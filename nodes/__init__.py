@@ -14,6 +14,7 @@ from . import (
     analyze,
     audit,
     codes,
+    crops,
     detect,
     embed,
     experiments,
@@ -45,7 +46,7 @@ from . import (
     warps,
 )
 
-TASKS = (faces, tracks, masks, streams, detect, landmark, guidance, parse, embed, reenact, swap, head3d, render)
+TASKS = (faces, crops, tracks, masks, streams, detect, landmark, guidance, parse, embed, reenact, swap, head3d, render)
 TASKS += (adapt, prompts, training, analyze, audit, experiments, explain, expressions, reports)
 TASKS += (restore, videos, privacy, faceset, segs, warps)
 TASKS += (identity, gallery, codes, match)

@@ -14,13 +14,13 @@ from comfy_api.latest import InputImpl, io
 
 from ..likeness import track
 from ..likeness import video as clips
-from ..likeness.color import METHODS
 from ..likeness.geometry import TEMPLATES, align, extent
-from ..likeness.paste import Blend, paste_
+from ..likeness.paste import paste_
 from ..likeness.select import fill_missing
 from ..likeness.smooth import smooth_faces
 from ..likeness.value import cat
 from . import convert, host
+from .crops import how_to_join, joining_inputs
 from .missing import missing_input
 from .tracks import describe
 
@@ -225,29 +225,7 @@ class PasteVideo(io.ComfyNode):
                 io.Mask.Input(
                     "mask", optional=True, tooltip="How much of each crop to take: one mask for all, or one per crop."
                 ),
-                io.Float.Input(
-                    "feather",
-                    default=0.05,
-                    min=0.0,
-                    max=0.5,
-                    step=0.01,
-                    optional=True,
-                    tooltip="Width of the fade along the crop's border, as a share of its side.",
-                ),
-                io.Combo.Input(
-                    "blend",
-                    options=["replace", "change", "multiband"],
-                    default="replace",
-                    optional=True,
-                    tooltip="As in Paste Faces.",
-                ),
-                io.Combo.Input(
-                    "color",
-                    options=["none", *METHODS],
-                    default="none",
-                    optional=True,
-                    tooltip="Gives the crop the photo's colours first.",
-                ),
+                *joining_inputs(),
                 quality_input(17),
             ],
             outputs=[io.Video.Output("video", tooltip="The video with the crops in place, as long as it was.")],
@@ -257,7 +235,7 @@ class PasteVideo(io.ComfyNode):
     def execute(
         cls, video, crops, alignment, mask=None, feather=0.05, blend="replace", color="none", crf=17.0
     ) -> io.NodeOutput:
-        how = Blend(feather, blend == "change", blend == "multiband", color)
+        how = how_to_join(feather, blend, color)
         edited = Reel(crops, len(alignment))
         masks = None if mask is None else convert.mask(mask)
         if masks is not None and len(masks) not in (1, len(alignment)):

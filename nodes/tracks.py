@@ -6,9 +6,9 @@ import torch
 from comfy_api.latest import io
 
 from ..likeness import track
-from ..likeness.geometry import PADDING, check_image, cut_again, cut_mask
+from ..likeness.geometry import check_image
 from ..likeness.select import fill_missing, fill_missing_in
-from ..likeness.smooth import smooth_alignment, smooth_faces, smooth_landmarks
+from ..likeness.smooth import smooth_faces, smooth_landmarks
 from ..likeness.types import same_faces
 from . import convert, host
 from .missing import missing_input
@@ -135,44 +135,4 @@ class SmoothFaces(io.ComfyNode):
         return io.NodeOutput(steady, replace(smooth_landmarks(replace(mesh, faces=whose), *how), faces=steady))
 
 
-class SmoothAlignment(io.ComfyNode):
-    @classmethod
-    def define_schema(cls) -> io.Schema:
-        return io.Schema(
-            node_id="LikenessSmoothAlignment",
-            display_name="Smooth Alignment",
-            category="likeness/tracks",
-            description="Takes the shake out of crops that are cut already, track by track, and cuts them anew.",
-            search_aliases=["stabilize crop", "steady crop", "jitter", "smooth matrix", "crop again"],
-            inputs=[
-                io.Image.Input("image", tooltip="The images that the faces were cut from."),
-                host.FaceAlignment.Input("alignment", tooltip="Of faces with tracks, from Align Faces."),
-                *how_inputs(),
-                io.Combo.Input(
-                    "padding",
-                    options=list(PADDING),
-                    optional=True,
-                    advanced=True,
-                    tooltip="What a crop shows outside the picture: black, the border's pixels, or a mirror image.",
-                ),
-                io.Mask.Input(
-                    "mask", optional=True, tooltip="A mask of the images to cut as well: one per image, or one for all."
-                ),
-            ],
-            outputs=[
-                io.Image.Output("crops", tooltip="The crops, cut where they hold still; one per face."),
-                host.FaceAlignment.Output("alignment", tooltip="How they were cut now, for Paste Faces."),
-                io.Mask.Output("masks", tooltip="The mask, cut like the crops, if one is connected; for Paste Faces."),
-            ],
-        )
-
-    @classmethod
-    def execute(cls, image, alignment, mode="zero phase", rate=25.0, padding="black", mask=None) -> io.NodeOutput:
-        check_image(image, alignment.faces)
-        steady = smooth_alignment(alignment, mode == "causal", rate)
-        crops = cut_again(convert.rgb(image), steady, "bicubic", padding)
-        masks = None if mask is None else convert.to_host(cut_mask(convert.mask(mask), steady))
-        return io.NodeOutput(convert.to_host(crops), steady, masks)
-
-
-NODES = (TrackFaces, SmoothFaces, SmoothAlignment)
+NODES = (TrackFaces, SmoothFaces)

@@ -9,6 +9,7 @@ import av
 import numpy as np
 import pytest
 import torch
+from av.bitstream import BitStreamFilterContext
 
 from likeness import video
 
@@ -111,6 +112,23 @@ def test_a_video_without_sound_passes(tmp_path):
     result = video.edit(source, tmp_path / "out.mp4", lambda frames: 1 - frames.image)
     with av.open(str(result)) as container:
         assert not container.streams.audio
+
+
+def test_a_stream_without_time_stamps_runs_at_its_rate(tmp_path):
+    """Bare H.264, which cannot be wound back either."""
+    whole, bare = write_clip(tmp_path / "whole.mp4", 20, sound=None), tmp_path / "bare.h264"
+    with av.open(str(whole)) as source, av.open(str(bare), "w", format="h264") as container:
+        stream = source.streams.video[0]
+        target, rewrite = container.add_stream_from_template(stream), BitStreamFilterContext("h264_mp4toannexb", stream)
+        for packet in source.demux(stream):
+            for part in rewrite.filter(packet) if packet.size else []:
+                part.stream = target
+                container.mux(part)
+    assert (video.inspect(bare).frame_count, video.inspect(bare).image_size) == (20, (64, 96))
+    edited = video.edit(bare, tmp_path / "edited.mp4", lambda frames: frames.image)
+    with av.open(str(edited)) as container:
+        times = [float(frame.pts * frame.time_base) for frame in container.decode(video=0)]
+    assert times == pytest.approx([number / 25 for number in range(20)], abs=1e-3)
 
 
 def test_a_part_of_a_video_keeps_its_sound_in_time(tmp_path):

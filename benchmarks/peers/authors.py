@@ -28,11 +28,12 @@ def facechain_fact(checkout: Path, who: Any, model: Any, blocks: Blocks, texts: 
         key: filled(FaceAttnProcessor2_0(hidden_size=held.width, cross_attention_dim=held.context), held, model)
         for key, held in who.blocks.items()
     }
-    tokens, heads = who.tokens.person[None].to(model.load_device), SimpleNamespace(heads=8)
+    told = torch.stack([who.tokens.person, who.tokens.nobody]).to(model.load_device)  # prompt, negative prompt
+    heads = SimpleNamespace(heads=8)
 
     def patch(x: Tensor, options: dict) -> Tensor:
         theirs = made[(*options["block"], options["block_index"])]
-        seen = theirs.norm1(torch.cat([x, theirs.linear(tokens.expand(len(x), -1, -1))], 1))
+        seen = theirs.norm1(torch.cat([x, theirs.linear(told[options["cond_or_uncond"]])], 1))
         x = x + torch.tanh(theirs.alpha_attn) * theirs.attn(seen, heads)[:, : x.shape[1], :]
         return x + torch.tanh(theirs.alpha_dense) * theirs.ff(theirs.norm2(x))
 
