@@ -70,7 +70,7 @@ class AlignFaces(io.ComfyNode):
         return io.Schema(
             node_id="LikenessAlignFaces",
             display_name="Align Faces",
-            category="likeness/faces",
+            category="likeness/crops",
             description="Cuts every face upright into a square image, to edit it and paste it back.",
             search_aliases=["crop face", "face crop", "warp face", "face align"],
             inputs=[
@@ -117,7 +117,7 @@ class SmoothAlignment(io.ComfyNode):
         return io.Schema(
             node_id="LikenessSmoothAlignment",
             display_name="Smooth Alignment",
-            category="likeness/tracks",
+            category="likeness/crops",
             description="Takes the shake out of crops that are cut already, track by track, and cuts them anew.",
             search_aliases=["stabilize crop", "steady crop", "jitter", "smooth matrix", "crop again"],
             inputs=[
@@ -148,7 +148,7 @@ class PasteFaces(io.ComfyNode):
         return io.Schema(
             node_id="LikenessPasteFaces",
             display_name="Paste Faces",
-            category="likeness/faces",
+            category="likeness/crops",
             description="Puts edited crops back where Align Faces cut them. Pixels outside stay as they are.",
             search_aliases=["uncrop face", "face composite", "stitch face"],
             inputs=[

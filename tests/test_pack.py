@@ -29,6 +29,7 @@ WITHOUT_NODES = {"fetch", "onnx", "identity"}  # identity: operations, no system
 WITHOUT_SYSTEMS = {
     "__init__",
     "codes",
+    "crops",
     "host",
     "convert",
     "convert3d",
