@@ -18,4 +18,4 @@ broken=$([ "${CI:-}" = true ] && echo 1 || echo 0)
 # pytest and its workers come beside ComfyUI's environment, never into it.
 [ -d "$venv/pytest" ] || "$venv/bin/pip" install -q --target "$venv/pytest" pytest pytest-xdist
 PYTHONPATH="$PWD/$venv/pytest" LIKENESS_NO_SKIPS=1 "$COMFYUI_PYTHON" -m pytest -q -n auto --dist loadfile tests/host
-"$venv/bin/python" -m pytest -q -rs -n auto --dist loadgroup tests/canvas
+"$venv/bin/python" -m pytest -q -rs -n auto tests/canvas

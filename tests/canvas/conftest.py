@@ -16,6 +16,19 @@ LOOKS = {
 }
 
 
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config, log):
+    """Tests side by side, each by itself, but for the panel's: there a test goes on where the one before it ended."""
+    from xdist.scheduler import LoadScopeScheduling
+
+    class Scheduler(LoadScopeScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            path, _, test = nodeid.partition("::")
+            return path if path.endswith("test_panel.py") else test
+
+    return Scheduler(config, log)
+
+
 @pytest.fixture(scope="session")
 def address(tmp_path_factory):
     """A ComfyUI with this pack alone and no models."""

@@ -15,7 +15,6 @@ import slow
 from canvas.conftest import LOOKS
 from canvas.server import comfyui, comfyui_path, fetch
 
-pytestmark = pytest.mark.xdist_group("panel")  # a test goes on where the one before it ended
 ROOT = Path(__file__).parents[2]
 # The pack's own weights under other ids: a loader can ask for them and run them.
 DETECTOR, MESH = "yunet/loopback", "mediapipe_mesh/loopback"
@@ -265,7 +264,7 @@ def test_what_a_person_gets_is_looked_for_again(tab, base):
 
 def test_a_damaged_record_says_what_to_delete(tab, page, base):
     record = base / "home/models/likeness.lock.json"
-    kept = record.read_text() if record.is_file() else "{}"
+    kept = record.read_text()
     record.write_text("{")
     press(tab, "canonical_head/mediapipe", "Verify")
     tab.get_by_text(re.compile("Expected JSON, got .*likeness.lock.json which is damaged .*: delete it")).wait_for()

@@ -14,6 +14,7 @@ WORKFLOWS = sorted((ROOT / "workflows").glob("*.json"))
 workflows = pytest.mark.parametrize("path", WORKFLOWS, ids=lambda path: path.stem)
 
 
+@pytest.mark.parametrize("look", ["dark", "light-nodes2"], indirect=True)  # each renderer and each theme once
 @workflows
 def test_a_workflow_loads_whole_and_runs_on_the_first_click(look, page, path):
     page.errors.clear()
