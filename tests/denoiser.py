@@ -1,6 +1,7 @@
 """Seeded values for a denoiser under diffusers' names: its pipelines and core's sampler get the same weights.
 
-The sizes are those of tests/host/adapt/toys.py; ``tests/record/denoisers.py`` builds diffusers' UNets of them.
+The sizes are those of tests/host/adapt/toys.py; ``tests/record/pipelines/denoisers.py`` builds diffusers' UNets of them
+and writes tests/checkpoints/denoisers.
 """
 
 from __future__ import annotations

@@ -18,13 +18,16 @@ LOOKS = {
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config, log):
-    """Tests side by side, each by itself, but for the panel's: there a test goes on where the one before it ended."""
+    """Tests side by side, each by itself, but for the panel's: there a test goes on where the one before it ended.
+
+    A mark ``xdist_group`` would say it, but xdist 3.8 loses it with pytest 9.2.
+    """
     from xdist.scheduler import LoadScopeScheduling
 
     class Scheduler(LoadScopeScheduling):
         def _split_scope(self, nodeid: str) -> str:
-            path, _, test = nodeid.partition("::")
-            return path if path.endswith("test_panel.py") else test
+            path = nodeid.partition("::")[0]
+            return path if path.endswith("test_panel.py") else nodeid
 
     return Scheduler(config, log)
 
